@@ -1,0 +1,50 @@
+import { resolvePoolOptions } from '../database/options';
+import type { PoolOptions } from '../database/options';
+import { probeServer } from '../database/probe';
+import { startEmbedded } from '../embedded/embedded-server';
+import { offerAsDefault } from '../transaction/current';
+import { Session } from '../transaction/session';
+import { Database } from './database';
+
+export interface ConnectOptions extends Partial<PoolOptions> {
+  /** Hears what the embedded server does while it starts, which takes a second or two the first time. */
+  readonly onProgress?: (step: string) => void;
+}
+
+/**
+ * Connects to the database at `url`, else at `DATABASE_URL`, else to the embedded server of the project, which
+ * is started when it is not running. The first database that is connected serves all models.
+ *
+ * Costs one round trip, to find out that the server is there and new enough.
+ *
+ * @throws ConnectionFailedError, InvalidDatabaseUrlError or UnsupportedServerError, at once and with the remedy
+ */
+export async function connect({ onProgress, ...options }: ConnectOptions = {}): Promise<Database> {
+  const server = await addressOf(options.url, onProgress);
+  try {
+    const session = new Session(resolvePoolOptions({ ...options, url: server.url }));
+    try {
+      const facts = await probeServer(session.pool);
+      offerAsDefault(session);
+      return new Database(session, facts, server.release);
+    } catch (error) {
+      await session.pool.close();
+      throw error;
+    }
+  } catch (error) {
+    await server.release();
+    throw error;
+  }
+}
+
+interface Address {
+  readonly url: string;
+  readonly release: () => Promise<void>;
+}
+
+async function addressOf(given: string | undefined, onProgress?: (step: string) => void): Promise<Address> {
+  const url = given ?? process.env.DATABASE_URL;
+  if (url !== undefined && url !== '') return { url, release: () => Promise.resolve() };
+  const server = await startEmbedded(onProgress ? { onProgress } : {});
+  return { url: server.url, release: () => server.release() };
+}

@@ -1,0 +1,104 @@
+import type { Kysely } from 'kysely';
+import type { ServerFacts } from '../database/probe';
+import { maskedUrl } from '../database/options';
+import { kyselyOf } from '../query/kysely-driver';
+import type { EventName, FrameworkEvents } from '../telemetry/events';
+import type { IsolationLevel } from '../theory/isolation';
+import { runOutside } from '../transaction/context';
+import { runWithSession, withdrawAsDefault } from '../transaction/current';
+import type { TransactionOptions } from '../transaction/options';
+import type { Session } from '../transaction/session';
+import type { Transaction } from '../transaction/transaction';
+import { verifySchema } from '../verify/verify';
+
+/** A connected database. */
+export class Database {
+  readonly #session: Session;
+  readonly #facts: ServerFacts;
+  readonly #release: () => Promise<void>;
+
+  /** @internal Made by `connect()`. */
+  constructor(session: Session, facts: ServerFacts, release: () => Promise<void>) {
+    this.#session = session;
+    this.#facts = facts;
+    this.#release = release;
+  }
+
+  /** Where it is, with the password masked. */
+  get url(): string {
+    return maskedUrl(this.#session.pool.options.url);
+  }
+
+  /** As PostgreSQL counts: 180004 is 18.4. */
+  get serverVersion(): number {
+    return this.#facts.versionNumber;
+  }
+
+  /**
+   * Runs `body` in a transaction; all that it does in the database happens, or nothing. PostgreSQL may ask to
+   * run it again from the start (SQLSTATE 40001, 40P01), so `body` should touch nothing but the database;
+   * what else is to be done belongs in `tx.afterCommit`.
+   *
+   * Inside another transaction it joins that one, and a failure takes the outer one with it; with
+   * `{ savepoint: true }` a failure undoes the inner part alone.
+   *
+   * @throws whatever `body` throws, after ROLLBACK
+   * @throws RetriesExhaustedError when PostgreSQL asked for more attempts than `attempts` and `retryBudgetMs` allow
+   * @throws CommitOutcomeUnknownError when the connection died during COMMIT and the server cannot tell
+   * @throws NestedTransactionError when a nested one asks for more than the outer one has
+   */
+  transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T, L extends IsolationLevel = IsolationLevel>(
+    options: TransactionOptions<L>,
+    body: (tx: Transaction<L>) => Promise<T>,
+  ): Promise<T>;
+  transaction<T>(first: TransactionOptions | Body<T>, second?: Body<T>): Promise<T> {
+    const [options, body] = typeof first === 'function' ? [{}, first] : [first, second!];
+    const withAnyLevel = body as (tx: Transaction) => Promise<T>;
+    return runWithSession(this.#session, () => this.#session.transaction(options, withAnyLevel));
+  }
+
+  /** Runs `body` on one unchanging picture of the database: `repeatable read`, read only. */
+  snapshot<T>(body: (tx: Transaction<'repeatable read'>) => Promise<T>): Promise<T> {
+    return this.transaction({ isolation: 'repeatable read', readOnly: true }, body);
+  }
+
+  /** Runs `body` as if no transaction were around it, for work that is to outlive the one under way. */
+  outsideTransaction<T>(body: () => T): T {
+    return runOutside(body);
+  }
+
+  /** Sends the model calls of `body`, and of all that it starts, to this database. */
+  use<T>(body: () => T): T {
+    return runWithSession(this.#session, body);
+  }
+
+  /** Kysely over this database, for tables that `Tables` describes; in the transaction around it, if any. */
+  kysely<Tables = unknown>(): Kysely<Tables> {
+    return kyselyOf(this.#session) as Kysely<Tables>;
+  }
+
+  /**
+   * Compares every model that is loaded with its table.
+   *
+   * @returns what holds, but with less beneath it than there could be: each `@BelongsTo` without a foreign key
+   * @throws SchemaMismatchError naming each missing table, column, index and constraint, and each wrong type
+   */
+  verify(): Promise<readonly string[]> {
+    return verifySchema(this.#session);
+  }
+
+  /** @returns a function that takes the listener off again */
+  on<N extends EventName>(name: N, listener: (event: FrameworkEvents[N]) => void): () => void {
+    return this.#session.bus.on(name, listener);
+  }
+
+  /** Waits for what is under way, then closes all connections. An embedded server stops after its last user. */
+  async close(): Promise<void> {
+    withdrawAsDefault(this.#session);
+    await this.#session.pool.close();
+    await this.#release();
+  }
+}
+
+type Body<T> = (tx: Transaction<never>) => Promise<T>;

@@ -1,0 +1,125 @@
+import type { Client, PoolClient } from 'pg';
+import { Answer } from './answer';
+import { SilenceWatch } from './silence-watch';
+import { isConnectionLoss } from './sqlstate';
+import type { Statement, StatementResult } from './statement';
+
+export type { Statement, StatementResult } from './statement';
+
+export interface ConnectionOptions {
+  readonly preparedStatements: boolean;
+  readonly statementTimeoutMs: number;
+}
+
+/**
+ * One session with the server. Statements go out at once, without waiting for the answers to those before
+ * (the driver's pipeline mode), and are answered in order.
+ */
+export class Connection {
+  /** When it was first borrowed, by the monotonic clock: its prepared statements are younger. */
+  readonly bornAt = performance.now();
+  readonly #client: PoolClient;
+  readonly #options: ConnectionOptions;
+  readonly #silence: SilenceWatch;
+  #brokenBy: Error | undefined;
+  #lostBy: Error | undefined;
+  #isOutdated = false;
+  #unanswered = 0;
+  #isGathering = false;
+
+  constructor(client: PoolClient, options: ConnectionOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#silence = new SilenceWatch(boundOf(options.statementTimeoutMs), () => this.#sever());
+    client.on('error', (error) => {
+      this.#lostBy ??= error;
+      this.discard(error);
+    });
+  }
+
+  /** Whether its prepared statements are known to be older than the schema. */
+  get isOutdated(): boolean {
+    return this.#isOutdated;
+  }
+
+  /** Sends one statement. Rejects with the driver's own error: the caller translates, knowing the context. */
+  run(statement: Statement): Promise<StatementResult> {
+    const name = this.#options.preparedStatements ? statement.name : undefined;
+    this.#unanswered += 1;
+    this.#silence.sent();
+    return new Promise((resolve, reject) => {
+      const answer = new Answer(statement, name, (error, result) => {
+        this.#unanswered -= 1;
+        this.#silence.heard(this.#unanswered);
+        if (error) reject(this.#reasonFor(error));
+        else resolve(result);
+      });
+      this.#gather();
+      this.#client.query(answer);
+    });
+  }
+
+  /** What is sent in one turn of the event loop leaves in one packet: BEGIN with its first statement, say. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const { stream } = (this.#client as unknown as Client).connection;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
+  }
+
+  /** Says that this session is in an unknown state, so that it is closed instead of used again. */
+  discard(reason: Error): void {
+    this.#brokenBy ??= reason;
+  }
+
+  /** Says that the schema has changed since statements were prepared here. */
+  outdate(reason: Error): void {
+    this.#isOutdated = true;
+    this.discard(reason);
+  }
+
+  /** Until it is given back, statements may take this long, in milliseconds; 0 for no bound. */
+  allow(statementTimeoutMs: number): void {
+    this.#silence.changeBound(boundOf(statementTimeoutMs));
+  }
+
+  /** Gives the session back to its pool. One that is broken, busy or inside a transaction is closed instead. */
+  release(): void {
+    if (this.#unanswered > 0) this.discard(new Error('Given back with statements under way.'));
+    // After the answer to the last statement: I, idle; T, in a transaction; E, in a failed one.
+    const status = (this.#client as { getTransactionStatus?: () => string | null }).getTransactionStatus?.();
+    if (status === 'T' || status === 'E') this.discard(new Error('Given back inside a transaction.'));
+    this.allow(this.#options.statementTimeoutMs);
+    this.#client.release(this.#brokenBy);
+  }
+
+  /**
+   * What ended the session says more than that there is none any more. The server's last words come as the answer
+   * to a statement, before the driver notices that the socket is closed: nobody else may borrow it until then.
+   */
+  #reasonFor(error: Error): Error {
+    if (isConnectionLoss(error)) {
+      this.#lostBy ??= error;
+      this.discard(error);
+    }
+    return this.#lostBy ?? error;
+  }
+
+  /** Closes the socket: the driver's own way of closing waits for answers, and none will come. */
+  #sever(): void {
+    this.#lostBy ??= new Error('Connection terminated: the server said nothing for too long.');
+    this.discard(this.#lostBy);
+    (this.#client as { connection?: { stream: { destroy(): void } } }).connection?.stream.destroy();
+  }
+}
+
+/** How much later than its own bound a statement's end is heard of, in milliseconds, if the server is there at all. */
+const SLACK_MS = 5_000;
+
+function boundOf(statementTimeoutMs: number): number {
+  return statementTimeoutMs === 0 ? 0 : statementTimeoutMs + SLACK_MS;
+}

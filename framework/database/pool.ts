@@ -1,0 +1,135 @@
+import { Pool as DriverPool } from 'pg';
+import type { PoolClient } from 'pg';
+import type { EventBus } from '../telemetry/events';
+import { boundedClient } from './bounded-client';
+import { Connection } from './connection';
+import { describeConnectFailure, isRefusedStartupParameter } from './connect-failure';
+import { DatabaseClosedError, PoolExhaustedError } from './errors';
+import type { ResolvedPoolOptions } from './options';
+
+/** The pool of sessions of one database. */
+export class Pool {
+  readonly options: ResolvedPoolOptions;
+  readonly #bus: EventBus;
+  readonly #connections = new WeakMap<PoolClient, Connection>();
+  #driver: DriverPool;
+  #sendsDefaults = true;
+  #closing: Promise<void> | undefined;
+  #retiredBefore = 0;
+  readonly #awaited = new Set<Promise<PoolClient>>();
+
+  constructor(options: ResolvedPoolOptions, bus: EventBus) {
+    this.options = options;
+    this.#bus = bus;
+    this.#driver = this.#newDriver();
+  }
+
+  /** Whether the server took our defaults (isolation, timeouts) with the start-up packet. A pooler may refuse. */
+  get sendsDefaults(): boolean {
+    return this.#sendsDefaults;
+  }
+
+  /** Borrows a session for the time of `body`, and gives it back on every path. */
+  async borrow<T>(body: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.#acquire();
+    try {
+      return await body(connection);
+    } finally {
+      if (connection.isOutdated) this.#retire(connection);
+      connection.release();
+    }
+  }
+
+  async #acquire(): Promise<Connection> {
+    if (this.#closing) {
+      throw new DatabaseClosedError({
+        what: 'The database connection was closed.',
+        remedy: 'Call connect() again, or close it only after the last query.',
+      });
+    }
+    for (;;) {
+      const awaited = this.#driver.connect();
+      this.#awaited.add(awaited);
+      let client: PoolClient;
+      try {
+        client = await awaited;
+      } catch (error) {
+        return this.#recoverFrom(error);
+      } finally {
+        this.#awaited.delete(awaited);
+      }
+      let connection = this.#connections.get(client);
+      if (!connection) this.#connections.set(client, (connection = new Connection(client, this.options)));
+      if (connection.bornAt >= this.#retiredBefore) return connection;
+      connection.discard(new Error('The schema has changed since this session prepared its statements.'));
+      connection.release();
+    }
+  }
+
+  /** Waits for the sessions that are lent out or waited for, then closes all. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#end());
+  }
+
+  /** The driver's pool forgets those that wait when it ends, so they come first. */
+  async #end(): Promise<void> {
+    while (this.#awaited.size > 0) await Promise.allSettled(this.#awaited);
+    await this.#driver.end();
+  }
+
+  /** All sessions as old as this one hold statements that were prepared for another schema. */
+  #retire({ bornAt }: Connection): void {
+    if (bornAt >= this.#retiredBefore) this.#retiredBefore = performance.now();
+  }
+
+  #recoverFrom(error: unknown): Promise<Connection> {
+    if (this.#sendsDefaults && isRefusedStartupParameter(error)) {
+      this.#sendsDefaults = false;
+      const refused = this.#driver;
+      this.#driver = this.#newDriver();
+      void refused.end();
+      return this.#acquire();
+    }
+    if (error instanceof Error && error.message === 'timeout exceeded when trying to connect') {
+      throw new PoolExhaustedError({
+        what: `All ${this.options.poolSize} connections of the pool stayed busy for ${this.options.acquireTimeoutMs} ms.`,
+        remedy: 'Make transactions shorter, raise poolSize, or wait longer with acquireTimeoutMs.',
+        details: { poolSize: this.options.poolSize, acquireTimeoutMs: this.options.acquireTimeoutMs },
+        cause: error,
+      });
+    }
+    throw describeConnectFailure(error, this.options.url);
+  }
+
+  #newDriver(): DriverPool {
+    const { options } = this;
+    const driver = new DriverPool({
+      Client: boundedClient(options.connectTimeoutMs),
+      connectionString: options.url,
+      max: options.poolSize,
+      connectionTimeoutMillis: options.acquireTimeoutMs,
+      idleTimeoutMillis: 30_000,
+      allowExitOnIdle: true,
+      application_name: options.applicationName,
+      keepAlive: true,
+      pipeline: true,
+      ...(this.#sendsDefaults && { options: startupDefaults(options) }),
+    });
+    driver.on('error', (error) => this.#bus.emit('pool:connection-lost', { error }));
+    return driver;
+  }
+}
+
+/** The settings that travel with the start-up packet (PostgreSQL manual, libpq `options`); spaces are escaped. */
+function startupDefaults(options: ResolvedPoolOptions): string {
+  const own = new URL(options.url).searchParams.get('options');
+  const settings = {
+    default_transaction_isolation: options.isolation,
+    statement_timeout: options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    DateStyle: 'ISO',
+    TimeZone: 'UTC',
+  };
+  const ours = Object.entries(settings).map(([name, value]) => `-c ${name}=${String(value).replace(/ /g, '\\ ')}`);
+  return [...ours, ...(own ? [own] : [])].join(' ');
+}

@@ -1,0 +1,35 @@
+import type { Pool } from './pool';
+import { UnsupportedServerError } from './errors';
+import { maskedUrl } from './options';
+import { translateDatabaseError } from './sqlstate';
+
+export interface ServerFacts {
+  /** As PostgreSQL counts: 180004 is 18.4. */
+  readonly versionNumber: number;
+  readonly isReplica: boolean;
+}
+
+const OLDEST = 140000;
+
+/** One round trip that tells whether this is a server that the framework can keep its promises on. */
+export async function probeServer(pool: Pool): Promise<ServerFacts> {
+  const { rows } = await pool
+    .borrow((connection) =>
+      connection.run({
+        text: `select current_setting('server_version_num')::int, pg_is_in_recovery()`,
+        writes: false,
+      }),
+    )
+    .catch((error: unknown) => {
+      throw translateDatabaseError(error);
+    });
+  const [versionNumber, isReplica] = rows[0] as [number, boolean];
+  if (versionNumber < OLDEST) {
+    throw new UnsupportedServerError({
+      what: `The server is PostgreSQL ${Math.floor(versionNumber / 10000)}; Bellwether needs 14 or newer.`,
+      remedy: 'Upgrade the server, or point DATABASE_URL at a newer one.',
+      details: { versionNumber, url: maskedUrl(pool.options.url) },
+    });
+  }
+  return { versionNumber, isReplica };
+}

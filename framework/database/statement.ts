@@ -1,0 +1,18 @@
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  /** Name for a prepared statement. One name always stands for one text. */
+  readonly name?: string | undefined;
+  /** Whether it may change the database. Decides what a lost connection means. Default true: the careful answer. */
+  readonly writes?: boolean;
+  /** `text` leaves values as PostgreSQL prints them, for a hydrator; `typed` converts by type. Default `typed`. */
+  readonly valuesAs?: 'text' | 'typed';
+}
+
+export interface StatementResult {
+  readonly rows: unknown[][];
+  readonly fields: readonly { readonly name: string }[];
+  /** The command tag's first word: INSERT, COMMIT, ROLLBACK … */
+  readonly command: string;
+  readonly rowCount: number;
+}

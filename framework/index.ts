@@ -1,0 +1,79 @@
+// The public API of the package. What is not exported here is internal.
+
+export { sql } from 'kysely';
+
+// Modelling
+export { Model } from './model/model';
+export type { Changes, ModelOf } from './model/model';
+export type { SaveOptions } from './model/save';
+export { Column, CreatedAt, Id, Table, UpdatedAt, Virtual } from './schema/decorators';
+export type { ColumnDecorator, ColumnOptions } from './schema/decorators';
+export { Decimal } from './schema/column-types';
+export type { ColumnTypeName, ColumnValue, ColumnValues } from './schema/column-types';
+export type { Change } from './attributes/record-state';
+export type { AssociationName, AttributeName, AttributeValues } from './attributes/types';
+
+// Associations
+export { BelongsTo, HasMany, HasOne } from './associations/decorators';
+export type { BelongsToOptions, HasOptions } from './associations/decorators';
+export type { Dependent } from './associations/facts';
+
+// Validations and callbacks
+export { Check, Unique, Validates } from './validation/decorators';
+export type { CheckOptions, UniqueOptions, ValidatesOptions } from './validation/decorators';
+export type { Problem, RecordErrors } from './validation/errors';
+export * from './callbacks/decorators';
+
+// Queries
+export type { Query } from './query/query';
+export type { Condition, ConditionBuilder, Conditions, Operator } from './query/conditions';
+export type { Direction, LockStrength, LockWait } from './query/plan';
+
+// Transactions
+export { connect } from './client/connect';
+export type { ConnectOptions } from './client/connect';
+export type { Database } from './client/database';
+export { currentTransaction } from './transaction/current';
+export { Transactional, transactional } from './transaction/transactional';
+export type { OperationOptions } from './transaction/transactional';
+export type { TransactionOptions } from './transaction/options';
+export type { Transaction } from './transaction/transaction';
+export type { Anomaly, AtLeast, IsolationLevel } from './theory/isolation';
+export type { EventName, FrameworkEvents } from './telemetry/events';
+
+// Migrations
+export { migration } from './migration/definition';
+export type { MigrationDatabase, MigrationDefinition } from './migration/definition';
+export { migrate, migrationStatus, plannedMigrations, redo, rollback } from './migration/migrate';
+export type { MigrateOptions, MigrationOptions, PlannedMigration, RollbackOptions } from './migration/migrate';
+export type { MigrationStatus } from './migration/plan';
+
+// Errors
+export { BellwetherError } from './core/errors';
+export type { Recovery } from './core/errors';
+export { InvalidOptionError } from './core/invalid-option-error';
+export { InvalidModelsError, UnreadableValueError } from './schema/errors';
+export * from './database/errors';
+export * from './transaction/errors';
+export * from './query/errors';
+export * from './model/errors';
+export { ValidationError } from './validation/errors';
+export { AssociationNotLoadedError, DependentRecordsError, WrongRecordError } from './associations/errors';
+export { CallbackHaltedError } from './callbacks/run';
+export { SchemaMismatchError } from './verify/errors';
+export * from './migration/errors';
+export {
+  EmbeddedBinariesMissingError,
+  EmbeddedBinariesUnusableError,
+  EmbeddedDiskFullError,
+  EmbeddedElsewhereError,
+  EmbeddedNoPortError,
+  EmbeddedPermissionError,
+  EmbeddedServerError,
+  EmbeddedStartFailedError,
+  EmbeddedTimeoutError,
+  EmbeddedUserError,
+  EmbeddedVersionError,
+  InitdbFailedError,
+  SupervisorFailedError,
+} from './embedded/errors';

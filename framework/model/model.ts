@@ -1,0 +1,288 @@
+import { inspect } from 'node:util';
+import type { Expression, SqlBool } from 'kysely';
+import type { Change } from '../attributes/record-state';
+import { RecordState, STATE } from '../attributes/record-state';
+import type { AssociationName, AttributeName, AttributeValues, RecordMembers } from '../attributes/types';
+import { frozenCopy } from '../attributes/deep-freeze';
+import { hydratorOf } from '../attributes/hydrator';
+import { AssociationOwner, forgetLoaded } from '../associations/handles';
+import { recordModelOf } from '../associations/record-model';
+import type { Condition, ConditionBuilder, Conditions, Operand, Operator } from '../query/conditions';
+import { RecordNotFoundError } from '../query/errors';
+import type { LoadedBy } from '../query/included';
+import type { Direction, LockStrength, LockWait } from '../query/plan';
+import { planFor } from '../query/plan';
+import type { Query } from '../query/query';
+import { selectStatement } from '../query/statements';
+import { Decimal } from '../schema/column-types';
+import type { Column, ModelSchema } from '../schema/model-schema';
+import { modelRegistry } from '../schema/registry';
+import { currentSession, currentSessionIfAny } from '../transaction/current';
+import { ValidationError } from '../validation/errors';
+import type { RecordErrors } from '../validation/errors';
+import './accessors';
+import './record-model';
+import { destroyRecord } from './destroy';
+import { RecordDestroyedError, RecordNotSavedError } from './errors';
+import { newRecord, takePendingState } from './instantiate';
+import { assignAll, enrol, errorsOf, schemaOfRecord } from './record';
+import { saveRecord, validate } from './save';
+import type { SaveOptions } from './save';
+
+/** The class of a model, as its static methods see it. */
+export interface ModelOf<T extends Model> {
+  new (): T;
+  readonly name: string;
+}
+
+type Key<T> = T extends { readonly id: infer Id } ? Id : unknown;
+
+/**
+ * The attributes that were assigned and not yet saved, with their values before and after. Over all properties,
+ * since a narrower choice could not be read through `this` inside the model's own methods.
+ */
+export type Changes<T extends object> = { readonly [K in keyof T]?: Change<T[K]> };
+
+/**
+ * A row of a table as an object. A subclass says with decorators which table, which columns, which other
+ * models, and which rules; instances read and write one row, static methods query the table.
+ */
+export abstract class Model extends AssociationOwner implements RecordMembers {
+  /** @internal */
+  declare [STATE]: RecordState;
+
+  constructor() {
+    super();
+    const schema = schemaOfRecord(this);
+    this[STATE] = takePendingState() ?? freshState(schema);
+    if (this[STATE].persistence === 'new') currentSessionIfAny()?.scope?.noteBirth(this);
+  }
+
+  // The record
+
+  /** Whether it has no row yet. */
+  get isNew(): boolean {
+    return this[STATE].persistence === 'new';
+  }
+
+  get isDestroyed(): boolean {
+    return this[STATE].persistence === 'destroyed';
+  }
+
+  /** Whether anything was assigned since it was read or saved. */
+  get isChanged(): boolean {
+    return this[STATE].isChanged;
+  }
+
+  /** What was assigned since it was read or saved: name to the value before and after. */
+  get changes(): Changes<this> {
+    return this[STATE].changes as unknown as Changes<this>;
+  }
+
+  /** What the last validation, or the database in its stead, found wrong. */
+  get errors(): RecordErrors {
+    return errorsOf(this);
+  }
+
+  /** Assigns several attributes at once, unsaved. */
+  assign(values: AttributeValues<this>): this {
+    assignAll(this, values);
+    return this;
+  }
+
+  /**
+   * Validates the record and writes what has changed, in one transaction with its callbacks; nothing is sent
+   * when nothing has changed.
+   *
+   * @throws ValidationError when it is not valid, or when a unique index, a parent that is gone or a check refuses it
+   * @throws StaleRecordError when the row was changed or deleted since the record was read
+   */
+  async save(options: SaveOptions = {}): Promise<this> {
+    await saveRecord(this, options);
+    return this;
+  }
+
+  /** Assigns and saves. */
+  async update(values: AttributeValues<this>, options: SaveOptions = {}): Promise<this> {
+    return this.assign(values).save(options);
+  }
+
+  /**
+   * Deletes the row, after what depends on it, with callbacks, in one transaction.
+   *
+   * @throws DependentRecordsError when others refer to it that may not go
+   * @throws StaleRecordError when the row was changed or deleted since the record was read
+   */
+  async destroy(): Promise<this> {
+    await destroyRecord(this);
+    return this;
+  }
+
+  /** Runs the validations; what they find is in `errors`. Uniqueness is for the database to decide, in `save()`. */
+  async valid({ context }: SaveOptions = {}): Promise<boolean> {
+    try {
+      await validate(schemaOfRecord(this), this, context);
+      return true;
+    } catch (error) {
+      if (error instanceof ValidationError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Reads the row again and forgets what was assigned or loaded.
+   *
+   * @param lock keeps the row locked until the transaction ends
+   * @throws RecordNotFoundError when the row has gone
+   */
+  async reload({ lock, wait }: { readonly lock?: LockStrength; readonly wait?: LockWait } = {}): Promise<this> {
+    const schema = schemaOfRecord(this);
+    const state = this[STATE];
+    if (state.persistence === 'new') throw new RecordNotSavedError(schema.name, 'reload()');
+    if (state.persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'reload()');
+    const { property } = schema.primaryKey;
+    const condition = { kind: 'compare', property, operator: '=', value: state.stored[property] } as const;
+    const plan = { ...planFor(schema), condition, lock: lock && { strength: lock, wait } };
+    const session = currentSession();
+    const { rows } = await session.execute(selectStatement(plan, { kind: 'records' }));
+    if (!rows[0]) throw new RecordNotFoundError(schema.name, property);
+    enrol(session.scope, this);
+    this[STATE] = hydratorOf(schema)(rows[0] as string[]);
+    forgetLoaded(this);
+    return this;
+  }
+
+  /** The attributes, for JSON: bigints and decimals as text, since JSON numbers cannot hold them. */
+  toJSON(): Record<string, unknown> {
+    const { columns, virtuals } = schemaOfRecord(this);
+    const names = [...columns.map(({ property }) => property), ...virtuals];
+    return Object.fromEntries(names.map((name) => [name, forJson(this[STATE].get(name))]));
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    const { name, columns } = schemaOfRecord(this);
+    const shown = (value: unknown) => (value instanceof Decimal ? value.toFixed() : value);
+    const values = Object.fromEntries(columns.map(({ property }) => [property, shown(this[STATE].get(property))]));
+    return `${name}${this.isNew ? ' (new)' : ''} ${inspect(values, options)}`;
+  }
+
+  // The table
+
+  /** All records, to be narrowed. */
+  static query<T extends Model>(this: ModelOf<T>): Query<T> {
+    return queryOf(this);
+  }
+
+  /** A record without a row. */
+  static new<T extends Model>(this: ModelOf<T>, values: AttributeValues<T> = {}): T {
+    return newRecord(modelRegistry.schemaOf(this), values) as T;
+  }
+
+  /** Makes a record and saves it. @throws as `save()` does */
+  static async create<T extends Model>(this: ModelOf<T>, values: AttributeValues<T>): Promise<T> {
+    return (newRecord(modelRegistry.schemaOf(this), values) as T).save();
+  }
+
+  /** Narrows: by attribute and value, by an operator, or by a function that combines conditions. */
+  static where<T extends Model>(this: ModelOf<T>, conditions: Conditions<T>): Query<T>;
+  static where<T extends Model, K extends AttributeName<T>, O extends Operator>(
+    this: ModelOf<T>,
+    name: K,
+    operator: O,
+    value: Operand<T[K], O>,
+  ): Query<T>;
+  static where<T extends Model>(this: ModelOf<T>, build: (is: ConditionBuilder<T>) => Condition): Query<T>;
+  static where<T extends Model>(this: ModelOf<T>, ...args: [unknown, unknown?, unknown?]): Query<T> {
+    return queryOf(this).where(...(args as unknown as [Conditions<T>]));
+  }
+
+  static whereSql<T extends Model>(this: ModelOf<T>, condition: Expression<SqlBool>): Query<T> {
+    return queryOf(this).whereSql(condition);
+  }
+
+  static order<T extends Model>(this: ModelOf<T>, name: AttributeName<T>, direction?: Direction): Query<T> {
+    return queryOf(this).order(name, direction);
+  }
+
+  static limit<T extends Model>(this: ModelOf<T>, count: number): Query<T> {
+    return queryOf(this).limit(count);
+  }
+
+  static lock<T extends Model>(this: ModelOf<T>, strength?: LockStrength, wait?: LockWait): Query<T> {
+    return queryOf(this).lock(strength, wait);
+  }
+
+  static include<T extends Model, A extends AssociationName<T>>(
+    this: ModelOf<T>,
+    ...associations: A[]
+  ): Query<T, T & LoadedBy<T, A>> {
+    return queryOf(this).include(...associations);
+  }
+
+  /** Says that a write through this query is meant to touch every row. */
+  static everyRow<T extends Model>(this: ModelOf<T>): Query<T> {
+    return queryOf(this).everyRow();
+  }
+
+  /** @throws RecordNotFoundError when no record has this key */
+  static find<T extends Model>(this: ModelOf<T>, key: Key<T>): Promise<T> {
+    return queryOf(this).find(key);
+  }
+
+  static async findBy<T extends Model>(this: ModelOf<T>, conditions: Conditions<T>): Promise<T | undefined> {
+    return queryOf(this).findBy(conditions);
+  }
+
+  static first<T extends Model>(this: ModelOf<T>): Promise<T | undefined> {
+    return queryOf(this).first();
+  }
+
+  static all<T extends Model>(this: ModelOf<T>): Promise<T[]> {
+    return queryOf(this).toArray();
+  }
+
+  static exists<T extends Model>(this: ModelOf<T>): Promise<boolean> {
+    return queryOf(this).exists();
+  }
+
+  static count<T extends Model>(this: ModelOf<T>): Promise<number> {
+    return queryOf(this).count();
+  }
+
+  static pluck<T extends Model, K extends AttributeName<T>>(this: ModelOf<T>, name: K): Promise<T[K][]>;
+  static pluck<T extends Model, const K extends readonly AttributeName<T>[]>(
+    this: ModelOf<T>,
+    ...names: K
+  ): Promise<{ -readonly [I in keyof K]: T[K[I]] }[]>;
+  static pluck<T extends Model>(this: ModelOf<T>, ...names: AttributeName<T>[]): Promise<unknown[]> {
+    return queryOf(this).pluck(...names);
+  }
+}
+
+function queryOf<T extends Model>(model: ModelOf<T>): Query<T> {
+  return recordModelOf(modelRegistry.schemaOf(model)).query() as unknown as Query<T>;
+}
+
+function freshState({ columns }: ModelSchema): RecordState {
+  const initial = columns.filter((column) => column.initial !== undefined);
+  if (initial.length === 0) return RecordState.fresh();
+  const value = ({ initial: make, type }: Column) => (type.isFrozen ? frozenCopy(make!()) : make!());
+  return RecordState.fresh(Object.fromEntries(initial.map((column) => [column.property, value(column)])));
+}
+
+function forJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Decimal) return value.toFixed(); // its own toJSON would write 1e+21
+  if (Array.isArray(value)) return value.map(forJson);
+  return value;
+}
+
+const RESERVED: readonly string[] = ['then', ...Object.getOwnPropertyNames(Model.prototype)];
+
+modelRegistry.addRule((schema) =>
+  [...schema.columns, ...schema.facts('association')]
+    .map(({ property }) => property)
+    .concat(schema.virtuals)
+    .filter((property) => RESERVED.includes(property))
+    .map((property) => `.${property}: is a name that every record uses itself; choose another, and name the column.`),
+);

@@ -1,0 +1,124 @@
+import type { RecordState } from '../attributes/record-state';
+import { STATE } from '../attributes/record-state';
+import { associationsOf } from '../associations/association';
+import { preload } from '../associations/preload';
+import { problemOfForeignKey } from '../associations/parents';
+import type { RecordModel } from '../associations/record-model';
+import { provideRecordModel } from '../associations/record-model';
+import type { Condition } from '../query/conditions';
+import { and, or } from '../query/conditions';
+import { columnOf } from '../query/condition-sql';
+import { InvalidOperandError, InvalidQueryError } from '../query/errors';
+import { planFor } from '../query/plan';
+import { Query } from '../query/query';
+import type { Assignment } from '../query/statements';
+import type { ModelSchema } from '../schema/model-schema';
+import { modelRegistry } from '../schema/registry';
+import { asValidationError } from '../validation/constraints';
+import { instantiate, newRecord } from './instantiate';
+import { destroyRecord } from './destroy';
+import type { RecordObject } from './record';
+import { saveRecord } from './save';
+
+/** Binds one model's class to the folders that know its schema only. */
+class BoundModel implements RecordModel {
+  readonly #schema: ModelSchema;
+
+  constructor(schema: ModelSchema) {
+    this.#schema = schema;
+  }
+
+  query(): Query<object> {
+    return new Query<object>(this, planFor(this.#schema));
+  }
+
+  build(values: object): object {
+    return newRecord(this.#schema, values);
+  }
+
+  save(record: object): Promise<void> {
+    return saveRecord(record as RecordObject, {});
+  }
+
+  destroy(record: object): Promise<void> {
+    return destroyRecord(record as RecordObject);
+  }
+
+  instantiate(state: RecordState): object {
+    return instantiate(this.#schema, state);
+  }
+
+  async preload(records: readonly object[], names: readonly string[]): Promise<void> {
+    for (const name of new Set(names)) await preload(records, associationsOf(this.#schema).get(name)!);
+  }
+
+  assertAssociation(name: string): void {
+    const associations = associationsOf(this.#schema);
+    if (associations.has(name)) return;
+    throw new InvalidQueryError({
+      what: `${this.#schema.name} has no association "${name}".`,
+      remedy: associations.size > 0 ? `Use one of ${[...associations.keys()].join(', ')}.` : 'It has none at all.',
+      details: { model: this.#schema.name, name },
+    });
+  }
+
+  conditionOf(conditions: object): Condition {
+    const parts = Object.entries(conditions).map(([name, value]): Condition => {
+      const parent = associationsOf(this.#schema).get(name);
+      if (parent?.kindOf !== 'belongsTo') {
+        return equality(name, value, columnOf(this.#schema, name).type.name.endsWith('[]'));
+      }
+      const keyOf = (item: unknown): unknown => keyBehind(item, parent.target);
+      const key = Array.isArray(value) ? value.map(keyOf) : keyOf(value);
+      return equality(parent.foreignKey.property, key, false);
+    });
+    return parts.length === 1 ? parts[0]! : and(parts);
+  }
+
+  explain(refusal: unknown): unknown {
+    return asValidationError(this.#schema, refusal, problemOfForeignKey);
+  }
+
+  assertAssignable(assignments: readonly Assignment[]): void {
+    for (const { property, how, value } of assignments) {
+      const column = columnOf(this.#schema, property);
+      if (how !== 'set' && !NUMBERS.includes(column.type.name))
+        throw new InvalidOperandError(this.#schema.name, property, 'is no number, so nothing can be added to it');
+      if (column.isGenerated)
+        throw new InvalidOperandError(this.#schema.name, property, 'is filled in by the database');
+      const refusal = value === null && column.isNullable && how === 'set' ? undefined : column.type.refusal(value);
+      if (refusal !== undefined) throw new InvalidOperandError(this.#schema.name, property, refusal);
+    }
+  }
+}
+
+const NUMBERS: readonly string[] = ['smallint', 'integer', 'bigint', 'real', 'double precision', 'numeric'];
+
+/** A list means any of its members; for an attribute that is a list itself, only a list of lists does. */
+function equality(property: string, value: unknown, isListed: boolean): Condition {
+  const compare = (operator: '=' | 'in', item: unknown) =>
+    ({ kind: 'compare', property, operator, value: item }) as const;
+  if (!Array.isArray(value)) return compare('=', value);
+  if (!isListed) return compare('in', value);
+  const isListOfLists = value.length > 0 && value.every((item) => Array.isArray(item));
+  return isListOfLists ? or(value.map((item) => compare('=', item))) : compare('=', value);
+}
+
+/** A record stands for its key. */
+function keyBehind(item: unknown, { primaryKey, name, model }: ModelSchema): unknown {
+  if (typeof item !== 'object' || item === null || !(STATE in item)) return item;
+  if (!(item instanceof model)) {
+    throw new InvalidQueryError({
+      what: `A condition names a ${item.constructor.name} where a ${name} belongs.`,
+      remedy: `Give a ${name}, or its key.`,
+    });
+  }
+  const key = (item as RecordObject)[STATE].get(primaryKey.property);
+  if (key !== undefined && key !== null) return key;
+  throw new InvalidQueryError({
+    what: `A condition names a ${name} that has not been saved, so nothing can refer to it.`,
+    remedy: 'Save it first.',
+  });
+}
+
+modelRegistry.onSeal((schema) => provideRecordModel(schema, new BoundModel(schema)));

@@ -1,0 +1,337 @@
+import { sql } from 'kysely';
+import type { Expression, Kysely, SelectQueryBuilder, SqlBool } from 'kysely';
+import { hydratorOf } from '../attributes/hydrator';
+import type { AssociationName, AttributeName } from '../attributes/types';
+import { parseNumeric } from '../schema/text-values';
+import type { Decimal } from '../schema/column-types';
+import { currentSession } from '../transaction/current';
+import type { ConditionBuilder, Condition, Conditions, Operand, Operator } from './conditions';
+import { and, both, isVacuous, not, or } from './conditions';
+import { columnOf } from './condition-sql';
+import type { AnyTables } from './compiler';
+import { direct } from './compiler';
+import { InvalidQueryError, RecordNotFoundError, UnboundedWriteError } from './errors';
+import type { LoadedBy } from './included';
+import { kyselyOf } from './kysely-driver';
+import type { Direction, LockStrength, LockWait, SelectPlan } from './plan';
+import { LOCK_STRENGTHS } from './plan';
+import type { RowOf } from './row-types';
+import type { Assignment, Selection } from './statements';
+import { buildSelect, deleteStatement, selectStatement, updateStatement } from './statements';
+import type { RecordSource } from './source';
+
+type Numeric<T extends object> = {
+  [K in AttributeName<T>]: NonNullable<T[K]> extends number | bigint | Decimal ? K : never;
+}[AttributeName<T>];
+
+type Amounts<T extends object> = { readonly [K in Numeric<T>]?: NonNullable<T[K]> };
+
+/** Kysely's builder over the rows of a model, called `self`. */
+export type SelfBuilder<T extends object> = SelectQueryBuilder<{ self: RowOf<T> }, 'self', Record<never, never>>;
+
+type SumOf<T extends object, K extends keyof T> =
+  NonNullable<T[K]> extends Decimal ? Decimal : NonNullable<T[K]> extends bigint ? bigint : number;
+
+/**
+ * A query over one model: lazy, immutable, composable, and run by `await`.
+ *
+ * @typeParam T the model
+ * @typeParam R what it gives: `T`, with the associations that were included
+ */
+export class Query<T extends object, R extends object = T> implements PromiseLike<R[]> {
+  readonly #source: RecordSource<T>;
+  readonly #plan: SelectPlan;
+  readonly #includes: readonly string[];
+
+  /** @internal */
+  constructor(source: RecordSource<T>, plan: SelectPlan, includes: readonly string[] = []) {
+    this.#source = source;
+    this.#plan = plan;
+    this.#includes = includes;
+  }
+
+  /** Narrows: `where({ owner: 'Ann' })`, `where('balance', '>', 0n)`, `where((is) => is.or([…]))`. All calls must hold. */
+  where(conditions: Conditions<T>): Query<T, R>;
+  where<K extends AttributeName<T>, O extends Operator>(name: K, operator: O, value: Operand<T[K], O>): Query<T, R>;
+  where(build: (is: ConditionBuilder<T>) => Condition): Query<T, R>;
+  where(first: unknown, operator?: unknown, value?: unknown): Query<T, R> {
+    const condition = this.#condition(first, operator, value);
+    return isVacuous(condition) ? this : this.#with({ condition: both(this.#plan.condition, condition) });
+  }
+
+  /** Narrows by a condition in SQL: kysely's `` sql<boolean>`…` ``. Such a query is compiled each time. */
+  whereSql(condition: Expression<SqlBool>): Query<T, R> {
+    return this.#with({ fragments: [...this.#plan.fragments, condition] });
+  }
+
+  /** Sorts; later calls sort within earlier ones. */
+  order(name: AttributeName<T>, direction: Direction = 'asc'): Query<T, R> {
+    columnOf(this.#plan.schema, name);
+    if (direction !== 'asc' && direction !== 'desc') {
+      throw new InvalidQueryError({ what: `"${String(direction)}" is no direction.`, remedy: 'Use asc or desc.' });
+    }
+    return this.#with({ order: [...this.#plan.order, { property: name, direction }] });
+  }
+
+  limit(count: number): Query<T, R> {
+    return this.#with({ limit: wholeNumber('limit', count) });
+  }
+
+  offset(count: number): Query<T, R> {
+    return this.#with({ offset: wholeNumber('offset', count) });
+  }
+
+  /** Locks the rows that are read, until the transaction ends; outside of a transaction there is nothing to hold them. */
+  lock(strength: LockStrength = 'for update', wait?: LockWait): Query<T, R> {
+    const isKnown =
+      LOCK_STRENGTHS.includes(strength) && (wait === undefined || ['nowait', 'skip locked'].includes(wait));
+    if (!isKnown) {
+      throw new InvalidQueryError({
+        what: `"${[strength, wait].filter(Boolean).join(' ')}" is no lock.`,
+        remedy: `Use one of ${LOCK_STRENGTHS.join(', ')}, and nowait or skip locked after it.`,
+      });
+    }
+    return this.#with({ lock: { strength, wait } });
+  }
+
+  /** Loads associations with the records, in one query a level: `include('entries', 'branch')`. */
+  include<A extends AssociationName<T>>(...associations: A[]): Query<T, R & LoadedBy<T, A>> {
+    for (const name of associations) this.#source.assertAssociation(name);
+    return new Query<T, R & LoadedBy<T, A>>(this.#source, this.#plan, [...this.#includes, ...associations]);
+  }
+
+  /** Says that a write through this query is meant to touch every row. */
+  everyRow(): Query<T, R> {
+    return this.#with({ isUnbounded: true });
+  }
+
+  /** Runs the query. What `await` calls. */
+  then<A = R[], B = never>(
+    onFulfilled?: ((records: R[]) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.toArray().then(onFulfilled, onRejected);
+  }
+
+  /** All records, as `await` gives them. */
+  async toArray(): Promise<R[]> {
+    const { rows } = await this.#run({ kind: 'records' });
+    const hydrate = hydratorOf(this.#plan.schema);
+    const records = new Array<T>(rows.length);
+    for (let index = 0; index < rows.length; index++) {
+      records[index] = this.#source.instantiate(hydrate(rows[index] as string[]));
+    }
+    if (this.#includes.length > 0 && records.length > 0) await this.#source.preload(records, this.#includes);
+    return records as unknown as R[];
+  }
+
+  /** @throws RecordNotFoundError when no record that answers to the query has this key */
+  async find(key: T extends { readonly id: infer Id } ? Id : unknown): Promise<R> {
+    const { schema } = this.#plan;
+    const condition = { kind: 'compare', property: schema.primaryKey.property, operator: '=', value: key } as const;
+    const [record] = await this.#with({ condition: both(this.#plan.condition, condition) }).toArray();
+    if (record === undefined) throw new RecordNotFoundError(schema.name, schema.primaryKey.property);
+    return record;
+  }
+
+  /** The first record that answers to the conditions too, or undefined. */
+  async findBy(conditions: Conditions<T>): Promise<R | undefined> {
+    return this.where(conditions).first();
+  }
+
+  /** The first record in the query's order, else in the order of the primary key; undefined when there is none. */
+  async first(): Promise<R | undefined> {
+    const { schema, order, limit = 1 } = this.#plan;
+    const inOrder = order.length > 0 ? order : [{ property: schema.primaryKey.property, direction: 'asc' } as const];
+    const [record] = await this.#with({ order: inOrder, limit: Math.min(limit, 1) }).toArray();
+    return record;
+  }
+
+  /** @throws RecordNotFoundError when there is none */
+  async firstOrFail(): Promise<R> {
+    const record = await this.first();
+    if (record === undefined) throw new RecordNotFoundError(this.#plan.schema.name, 'conditions');
+    return record;
+  }
+
+  async exists(): Promise<boolean> {
+    const { rows } = await this.#with({ limit: Math.min(this.#plan.limit ?? 1, 1), order: [] }).#run({
+      kind: 'exists',
+    });
+    return rows.length > 0;
+  }
+
+  async count(): Promise<number> {
+    const { rows } = await this.#run({ kind: 'count' });
+    return Number(rows[0]![0]);
+  }
+
+  /** 0 for no rows. Of bigints a bigint, of decimals a Decimal, else a number. */
+  async sum<K extends Numeric<T>>(name: K): Promise<SumOf<T, K>> {
+    const text = (await this.#aggregate('sum', name)) ?? '0';
+    const { type } = columnOf(this.#plan.schema, name);
+    return type.parse(text) as SumOf<T, K>;
+  }
+
+  /** Undefined for no rows. */
+  async average(name: Numeric<T>): Promise<Decimal | undefined> {
+    const text = await this.#aggregate('avg', name);
+    return text === null ? undefined : parseNumeric(text);
+  }
+
+  /** Undefined for no rows. */
+  minimum<K extends AttributeName<T>>(name: K): Promise<NonNullable<T[K]> | undefined> {
+    return this.#extreme('min', name);
+  }
+
+  /** Undefined for no rows. */
+  maximum<K extends AttributeName<T>>(name: K): Promise<NonNullable<T[K]> | undefined> {
+    return this.#extreme('max', name);
+  }
+
+  /** The values of one attribute, or lists of the values of several, without making records. */
+  pluck<K extends AttributeName<T>>(name: K): Promise<T[K][]>;
+  pluck<const K extends readonly AttributeName<T>[]>(...names: K): Promise<{ -readonly [I in keyof K]: T[K[I]] }[]>;
+  async pluck(...names: string[]): Promise<unknown[]> {
+    const columns = names.map((name) => columnOf(this.#plan.schema, name));
+    if (names.length === 0) throw new InvalidQueryError({ what: 'pluck() names nothing.', remedy: 'Name attributes.' });
+    const { rows } = await this.#run({ kind: 'attributes', properties: names });
+    const values = rows.map((row) =>
+      columns.map(({ type }, index) => (row[index] === null ? null : type.parse(row[index] as string))),
+    );
+    return names.length === 1 ? values.map(([value]) => value) : values;
+  }
+
+  /** Adds to attributes in one atomic statement, without validations or callbacks. @returns how many rows changed */
+  increment(amounts: Amounts<T>): Promise<number> {
+    return this.#update('increment', amounts, 'add');
+  }
+
+  /** Subtracts from attributes in one atomic statement, without validations or callbacks. @returns how many rows changed */
+  decrement(amounts: Amounts<T>): Promise<number> {
+    return this.#update('decrement', amounts, 'subtract');
+  }
+
+  /**
+   * Sets attributes in one statement, without validations or callbacks; the constraints beneath `@Unique`, `@Check`
+   * and `@BelongsTo` hold all the same, and refuse with the same ValidationError.
+   *
+   * @returns how many rows changed
+   */
+  updateAll(values: { readonly [K in AttributeName<T>]?: T[K] }): Promise<number> {
+    return this.#update('updateAll', values, 'set');
+  }
+
+  /** Deletes in one statement, without callbacks or dependents. @returns how many rows went */
+  async deleteAll(): Promise<number> {
+    this.#assertBounded('deleteAll');
+    return this.#write(deleteStatement(this.#plan));
+  }
+
+  /** The statement and its parameters, as they would be sent. */
+  toSQL(): { readonly sql: string; readonly parameters: readonly unknown[] } {
+    const { text, values } = selectStatement(this.#plan, { kind: 'records' });
+    return { sql: text, parameters: values ?? [] };
+  }
+
+  /** PostgreSQL's plan, line by line. `analyze` runs the query to measure it. */
+  async explain({ analyze = false }: { readonly analyze?: boolean } = {}): Promise<string[]> {
+    const { text, values } = selectStatement(this.#plan, { kind: 'records' });
+    const options = analyze ? '(analyze, buffers)' : '';
+    const { rows } = await currentSession().execute({ text: `explain ${options} ${text}`, values: values ?? [] });
+    return rows.map(([line]) => line as string);
+  }
+
+  /**
+   * Drops down to kysely: the query's rows as `self`, to select from, join and group with the full builder, in
+   * the same transaction and on the same terms. Columns are typed by their default names.
+   *
+   * With a function it comes back: the function builds a query for primary keys over the table as `self`, and
+   * the result is this query narrowed to the records with those keys.
+   */
+  kysely(): SelfBuilder<T>;
+  kysely(keys: (rows: SelfBuilder<T>) => Expression<unknown>): Query<T, R>;
+  kysely(keys?: (rows: SelfBuilder<T>) => Expression<unknown>): SelfBuilder<T> | Query<T, R> {
+    const { schema } = this.#plan;
+    const db = kyselyOf(currentSession()) as Kysely<AnyTables>;
+    if (keys) {
+      const table = db.selectFrom(`${schema.table} as self`) as unknown as SelfBuilder<T>;
+      return this.whereSql(sql<SqlBool>`${sql.ref(schema.primaryKey.name)} in ${keys(table)}`);
+    }
+    const properties = schema.columns.map((column) => column.property);
+    const rows = buildSelect(db, this.#plan, { kind: 'attributes', properties }, direct);
+    return db.selectFrom(rows.as('self'));
+  }
+
+  #condition(first: unknown, operator: unknown, value: unknown): Condition {
+    if (typeof first === 'function') return (first as (is: ConditionBuilder<T>) => Condition)(this.#builder());
+    if (typeof first === 'string') {
+      columnOf(this.#plan.schema, first);
+      return { kind: 'compare', property: first, operator: operator as Operator, value };
+    }
+    if (typeof first !== 'object' || first === null) {
+      throw new InvalidQueryError({
+        what: `where(…) was given ${first === null ? 'null' : `a value of type ${typeof first}`}.`,
+        remedy: 'Give it conditions by attribute, an attribute with operator and value, or a function.',
+      });
+    }
+    return this.#source.conditionOf(first);
+  }
+
+  #builder(): ConditionBuilder<T> {
+    const compare = (first: unknown, operator?: unknown, value?: unknown) => this.#condition(first, operator, value);
+    return Object.assign(compare, { and, or, not });
+  }
+
+  #with(change: Partial<SelectPlan>): Query<T, R> {
+    return new Query<T, R>(this.#source, { ...this.#plan, ...change }, this.#includes);
+  }
+
+  #run(selection: Selection): Promise<{ readonly rows: unknown[][] }> {
+    return currentSession().execute(selectStatement(this.#plan, selection));
+  }
+
+  async #aggregate(call: 'sum' | 'avg' | 'min' | 'max', property: string): Promise<string | null> {
+    const { rows } = await this.#run({ kind: 'aggregate', call, property });
+    return rows[0]![0] as string | null;
+  }
+
+  async #extreme<K extends AttributeName<T>>(call: 'min' | 'max', name: K): Promise<NonNullable<T[K]> | undefined> {
+    const text = await this.#aggregate(call, name);
+    return text === null ? undefined : (columnOf(this.#plan.schema, name).type.parse(text) as NonNullable<T[K]>);
+  }
+
+  async #update(method: string, values: object, how: Assignment['how']): Promise<number> {
+    this.#assertBounded(method);
+    const assignments = Object.entries(values).map(([property, value]) => ({ property, how, value: value as unknown }));
+    if (assignments.length === 0) return 0;
+    this.#source.assertAssignable(assignments);
+    return this.#write(updateStatement(this.#plan, assignments));
+  }
+
+  async #write(statement: ReturnType<typeof deleteStatement>): Promise<number> {
+    try {
+      return (await currentSession().execute(statement)).rowCount;
+    } catch (error) {
+      throw this.#source.explain(error);
+    }
+  }
+
+  #assertBounded(method: string): void {
+    const { condition, fragments, isUnbounded, schema, limit, offset } = this.#plan;
+    if (limit !== undefined || offset !== undefined) {
+      throw new InvalidQueryError({
+        what: `${schema.name}: ${method} cannot be limited; SQL has no such statement.`,
+        remedy: 'Pluck the keys under the limit first, and write with where({ id: keys }).',
+      });
+    }
+    if (condition === undefined && fragments.length === 0 && !isUnbounded) {
+      throw new UnboundedWriteError(schema.name, method);
+    }
+  }
+}
+
+function wholeNumber(what: string, count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new InvalidQueryError({ what: `${what} is a whole number from 0 upwards.`, remedy: `Check the ${what}.` });
+}

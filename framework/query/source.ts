@@ -1,0 +1,18 @@
+import type { RecordState } from '../attributes/record-state';
+import type { Condition, Conditions } from './conditions';
+import type { Assignment } from './statements';
+
+/** What a query needs of its model; only `model/` knows classes. */
+export interface RecordSource<T extends object> {
+  instantiate(state: RecordState): T;
+  /** Loads the associations named for all records, one query each. */
+  preload(records: readonly T[], associations: readonly string[]): Promise<void>;
+  /** @throws InvalidQueryError when the model has no such association */
+  assertAssociation(name: string): void;
+  /** Conditions on attributes, and on associations by record or key. */
+  conditionOf(conditions: Conditions<T>): Condition;
+  /** @throws InvalidOperandError for a value that its column cannot hold, or that may not be written */
+  assertAssignable(assignments: readonly Assignment[]): void;
+  /** Turns a constraint's refusal of a write into the ValidationError of the rule above it; others stay as they are. */
+  explain(refusal: unknown): unknown;
+}

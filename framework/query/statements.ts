@@ -1,0 +1,131 @@
+import type { Compilable, SelectQueryBuilder } from 'kysely';
+import { sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import { selectedNames } from '../attributes/hydrator';
+import type { Statement } from '../database/connection';
+import type { ModelSchema } from '../schema/model-schema';
+import type { AnyTables, Binder } from './compiler';
+import { direct, offline, statementFor } from './compiler';
+import { columnOf, conditionShape, conditionSql } from './condition-sql';
+import type { SelectPlan } from './plan';
+
+/** What a select gives: whole records, the values of some attributes, one aggregate, or only whether any is there. */
+export type Selection =
+  | { readonly kind: 'records' }
+  | { readonly kind: 'attributes'; readonly properties: readonly string[] }
+  | { readonly kind: 'count' | 'exists' }
+  | { readonly kind: 'aggregate'; readonly call: 'sum' | 'avg' | 'min' | 'max'; readonly property: string };
+
+/** How an attribute changes in an atomic update: to a value, or by one. */
+export interface Assignment {
+  readonly property: string;
+  readonly how: 'set' | 'add' | 'subtract';
+  readonly value: unknown;
+}
+
+type Select = SelectQueryBuilder<AnyTables, string, Record<string, unknown>>;
+type Scoped = { where(expression: ReturnType<typeof conditionSql>): unknown };
+
+export function selectStatement(plan: SelectPlan, selection: Selection): Statement {
+  const build = (binder: Binder) => buildSelect(offline, plan, selection, binder);
+  if (plan.fragments.length > 0) return compiledDirectly(build(direct));
+  const values: unknown[] = [];
+  return statementFor(`${planShape(plan, values)}|${selectionShape(selection)}`, values, false, build);
+}
+
+function selectionShape(selection: Selection): string {
+  switch (selection.kind) {
+    case 'attributes':
+      return `attributes ${selection.properties.join(',')}`;
+    case 'aggregate':
+      return `${selection.call} ${selection.property}`;
+    default:
+      return selection.kind;
+  }
+}
+
+export function buildSelect(db: Kysely<AnyTables>, plan: SelectPlan, selection: Selection, binder: Binder): Select {
+  const { schema } = plan;
+  let query = narrowed(db.selectFrom(schema.table) as unknown as Select, plan, binder);
+  for (const { property, direction } of plan.order) query = query.orderBy(columnOf(schema, property).name, direction);
+  if (plan.limit !== undefined) query = query.limit(sql<number>`${binder.bind(plan.limit)}`);
+  if (plan.offset !== undefined) query = query.offset(sql<number>`${binder.bind(plan.offset)}`);
+  if (plan.lock) query = query.modifyEnd(sql.raw([plan.lock.strength, plan.lock.wait ?? ''].join(' ').trim()));
+  return selecting(query, plan, selection, db);
+}
+
+function selecting(query: Select, plan: SelectPlan, selection: Selection, db: Kysely<AnyTables>): Select {
+  const { schema } = plan;
+  switch (selection.kind) {
+    case 'records':
+      return query.select([...selectedNames(schema)]);
+    case 'attributes':
+      return query.select(selection.properties.map((property) => columnOf(schema, property).name));
+    case 'exists':
+      return query.select(sql`1`.as('one'));
+    case 'count':
+      return over(query.select(sql`1`.as('one')), plan, sql`count(*)`.as('count'), db);
+    case 'aggregate': {
+      const { name } = columnOf(schema, selection.property);
+      const call = sql`${sql.raw(selection.call)}(${sql.ref(name)})`.as('aggregate');
+      return over(query.select([name]), plan, call, db);
+    }
+  }
+}
+
+/** An aggregate over a limited query counts what the limit lets through, and SQL locks no groups: it goes around. */
+function over(query: Select, plan: SelectPlan, call: ReturnType<ReturnType<typeof sql>['as']>, db: Kysely<AnyTables>) {
+  const isPlain = plan.limit === undefined && plan.offset === undefined && plan.lock === undefined;
+  if (isPlain) return query.clearSelect().clearOrderBy().select(call);
+  return db.selectFrom(query.as('limited')).select(call) as unknown as Select;
+}
+
+export function updateStatement(plan: SelectPlan, assignments: readonly Assignment[]): Statement {
+  const { schema } = plan;
+  const build = (binder: Binder) => {
+    const changes = assignments.map(({ property, how, value }) => {
+      const { name } = columnOf(schema, property);
+      const bound = sql`${binder.bind(encoded(schema, property, value))}`;
+      const sign = how === 'add' ? sql`+` : sql`-`;
+      return [name, how === 'set' ? bound : sql`${sql.ref(name)} ${sign} ${bound}`] as const;
+    });
+    return narrowed(offline.updateTable(schema.table).set(Object.fromEntries(changes)), plan, binder);
+  };
+  if (plan.fragments.length > 0) return compiledDirectly(build(direct));
+  const values = assignments.map(({ property, value }) => encoded(schema, property, value));
+  const sets = assignments.map(({ property, how }) => `${how} ${property}`).join(',');
+  return statementFor(`update ${sets}|${planShape(plan, values)}`, values, true, build);
+}
+
+export function deleteStatement(plan: SelectPlan): Statement {
+  const build = (binder: Binder) => narrowed(offline.deleteFrom(plan.schema.table), plan, binder);
+  if (plan.fragments.length > 0) return compiledDirectly(build(direct));
+  const values: unknown[] = [];
+  return statementFor(`delete|${planShape(plan, values)}`, values, true, build);
+}
+
+function narrowed<Q extends object>(query: Q, plan: SelectPlan, binder: Binder): Q {
+  let narrower = query as unknown as Scoped;
+  if (plan.condition) narrower = narrower.where(conditionSql(plan.schema, plan.condition, binder)) as Scoped;
+  for (const fragment of plan.fragments) narrower = narrower.where(fragment as never) as Scoped;
+  return narrower as unknown as Q;
+}
+
+function planShape({ schema, condition, order, limit, offset, lock }: SelectPlan, values: unknown[]): string {
+  const where = condition ? conditionShape(schema, condition, values) : '';
+  const ordering = order.map(({ property, direction }) => `${property} ${direction}`).join(',');
+  if (limit !== undefined) values.push(limit);
+  if (offset !== undefined) values.push(offset);
+  const limits = `${limit !== undefined ? 'l' : ''}${offset !== undefined ? 'o' : ''}`;
+  return `${schema.id}|${where}|${ordering}|${limits}|${lock ? `${lock.strength} ${lock.wait}` : ''}`;
+}
+
+function encoded(schema: ModelSchema, property: string, value: unknown): unknown {
+  return value === null ? null : columnOf(schema, property).type.encode(value);
+}
+
+/** A fragment of SQL may call a function that writes, in a select too: such a statement is never sent twice. */
+function compiledDirectly(query: Compilable): Statement {
+  const { sql: text, parameters } = query.compile();
+  return { text, values: parameters, valuesAs: 'text' };
+}

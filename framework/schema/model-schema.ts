@@ -1,0 +1,61 @@
+import type { ColumnType } from './column-types';
+import type { Fact, FactKind, FactOf, ModelClass } from './facts';
+
+export interface Column {
+  readonly property: string;
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly isPrimaryKey: boolean;
+  readonly isNullable: boolean;
+  readonly hasDatabaseDefault: boolean;
+  readonly isGenerated: boolean;
+  readonly initial: (() => unknown) | undefined;
+  readonly timestamp: 'created' | 'updated' | undefined;
+}
+
+/** Everything that is declared of one model, checked and unchanging. The layers below `model/` work with this. */
+export class ModelSchema {
+  static #count = 0;
+  /** Unique within this process: names need not be. */
+  readonly id = ++ModelSchema.#count;
+  readonly model: ModelClass;
+  /** The class's name. */
+  readonly name: string;
+  readonly table: string;
+  readonly columns: readonly Column[];
+  readonly primaryKey: Column;
+  /** Attributes that no column holds. */
+  readonly virtuals: readonly string[];
+  readonly #facts: readonly Fact[];
+  readonly #byKind = new Map<FactKind, readonly Fact[]>();
+  readonly #byProperty: ReadonlyMap<string, Column>;
+
+  constructor(parts: {
+    model: ModelClass;
+    table: string;
+    columns: readonly Column[];
+    primaryKey: Column;
+    virtuals: readonly string[];
+    facts: readonly Fact[];
+  }) {
+    this.model = parts.model;
+    this.name = parts.model.name;
+    this.table = parts.table;
+    this.columns = parts.columns;
+    this.primaryKey = parts.primaryKey;
+    this.virtuals = parts.virtuals;
+    this.#facts = parts.facts;
+    this.#byProperty = new Map(parts.columns.map((column) => [column.property, column]));
+  }
+
+  column(property: string): Column | undefined {
+    return this.#byProperty.get(property);
+  }
+
+  /** Of the model and of the classes that it extends, theirs first. */
+  facts<K extends FactKind>(kind: K): readonly FactOf<K>[] {
+    let facts = this.#byKind.get(kind);
+    if (!facts) this.#byKind.set(kind, (facts = this.#facts.filter((fact) => fact.kind === kind)));
+    return facts as unknown as readonly FactOf<K>[];
+  }
+}

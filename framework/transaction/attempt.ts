@@ -1,0 +1,111 @@
+import { BellwetherError } from '../core/errors';
+import type { Connection } from '../database/connection';
+import type { Pool } from '../database/pool';
+import { isConnectionLoss, provesRollback, translateDatabaseError } from '../database/sqlstate';
+import type { EventBus } from '../telemetry/events';
+import { runInScope } from './context';
+import { BeginFailedError, CommitOutcomeUnknownError, SilentRollbackError } from './errors';
+import { OpenTransaction } from './open-transaction';
+import type { AttemptFacts } from './open-transaction';
+import { resolveOutcome } from './outcome';
+import { Scope } from './scope';
+import type { Effect } from './scope';
+import { Transaction } from './transaction';
+
+/** What became of one attempt. `effects` are those to run now that this is certain. */
+export type AttemptOutcome<T> =
+  | { readonly kind: 'committed'; readonly value: T; readonly effects: readonly Effect[] }
+  | {
+      readonly kind: 'rolled back';
+      readonly error: unknown;
+      readonly again: boolean;
+      readonly effects: readonly Effect[];
+    }
+  | { readonly kind: 'unknown'; readonly error: unknown };
+
+/** Runs the body once, from BEGIN to the certain knowledge of what became of it. Never throws. */
+export async function runAttempt<T>(
+  pool: Pool,
+  bus: EventBus,
+  facts: AttemptFacts,
+  body: (tx: Transaction) => Promise<T>,
+): Promise<AttemptOutcome<T>> {
+  let lost: LostCommit<T> | undefined;
+  try {
+    const outcome = await pool.borrow((connection) => runOn(connection, bus, facts, body));
+    if (outcome.kind !== 'lost') return outcome;
+    lost = outcome;
+  } catch (error) {
+    return { kind: 'rolled back', error, again: false, effects: [] }; // no session to be had
+  }
+  return lookUp(pool, lost);
+}
+
+/** COMMIT was sent and not answered. The session is given back before the server is asked on another. */
+interface LostCommit<T> {
+  readonly kind: 'lost';
+  readonly value: T;
+  readonly scope: Scope;
+  readonly error: unknown;
+}
+
+async function runOn<T>(
+  connection: Connection,
+  bus: EventBus,
+  facts: AttemptFacts,
+  body: (tx: Transaction) => Promise<T>,
+): Promise<AttemptOutcome<T> | LostCommit<T>> {
+  const transaction = new OpenTransaction(connection, facts);
+  const scope = new Scope(transaction);
+  const rollBack = (): Promise<void> =>
+    transaction.rollback().catch((failure: unknown) => {
+      bus.emit('transaction:rollback-failed', { transactionId: facts.id, error: failure });
+    });
+  let value: T;
+  try {
+    value = await runInScope(scope, () => body(new Transaction(scope)));
+    await scope.finish();
+  } catch (error) {
+    scope.close();
+    await scope.drain();
+    await rollBack();
+    return rolledBack(scope, error);
+  }
+  if (!transaction.hasBegun) return { kind: 'committed', value, effects: scope.effectsAfterCommit };
+  try {
+    const commandTag = await transaction.commit();
+    if (commandTag === 'COMMIT') return { kind: 'committed', value, effects: scope.effectsAfterCommit };
+    return rolledBack(scope, new SilentRollbackError(commandTag));
+  } catch (error) {
+    if (!provesRollback(error)) {
+      transaction.discard(error as Error);
+      return { kind: 'lost', value, scope, error };
+    }
+    await rollBack(); // nothing is left to undo; its answer shows that the session is ready for the next
+    return rolledBack(scope, translateDatabaseError(error));
+  }
+}
+
+async function lookUp<T>(pool: Pool, { scope, value, error }: LostCommit<T>): Promise<AttemptOutcome<T>> {
+  const identity = await scope.transaction.identity();
+  switch (await resolveOutcome(pool, identity)) {
+    case 'committed':
+      return { kind: 'committed', value, effects: scope.effectsAfterCommit };
+    case 'not committed': {
+      const outcome = rolledBack(scope, translateDatabaseError(error));
+      return outcome.kind === 'rolled back' && isConnectionLoss(error) ? { ...outcome, again: true } : outcome;
+    }
+    case undefined:
+      return { kind: 'unknown', error: new CommitOutcomeUnknownError(identity.xid ?? undefined, error) };
+  }
+}
+
+function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>, { kind: 'committed' }> {
+  scope.restore();
+  if (scope.transaction.hasWrittenAlone) {
+    return { kind: 'unknown', error: new BeginFailedError(scope.transaction.beginFailure) };
+  }
+  const asked = scope.transaction.mustRetry ?? error;
+  const again = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
+  return { kind: 'rolled back', error, again, effects: scope.effectsAfterRollback };
+}

@@ -1,0 +1,42 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { NotConnectedError } from './errors';
+import type { Session } from './session';
+import { Transaction } from './transaction';
+
+const chosen = new AsyncLocalStorage<Session>();
+let byDefault: Session | undefined;
+
+/** The database that model calls of the running code go to. @throws NotConnectedError when there is none */
+export function currentSession(): Session {
+  const session = chosen.getStore() ?? byDefault;
+  if (!session) throw new NotConnectedError();
+  return session;
+}
+
+/** Like {@link currentSession}, for those that can do without. */
+export function currentSessionIfAny(): Session | undefined {
+  return chosen.getStore() ?? byDefault;
+}
+
+/** Sends the model calls of `body`, and of all that it starts, to `session`. */
+export function runWithSession<T>(session: Session, body: () => T): T {
+  return chosen.run(session, body);
+}
+
+/** The first database that is connected serves all model calls that {@link runWithSession} sends nowhere else. */
+export function offerAsDefault(session: Session): void {
+  byDefault ??= session;
+}
+
+export function withdrawAsDefault(session: Session): void {
+  if (byDefault === session) byDefault = undefined;
+}
+
+/**
+ * The transaction around the running code, if there is one: for operations that are declared to run in one and are
+ * not handed it, as in `currentTransaction()?.afterCommit(…)`.
+ */
+export function currentTransaction(): Transaction | undefined {
+  const scope = currentSessionIfAny()?.scope;
+  return scope && !scope.isClosed ? new Transaction(scope) : undefined;
+}

@@ -1,0 +1,139 @@
+import { BellwetherError } from '../core/errors';
+
+/** A statement was sent in a transaction that is over. */
+export class TransactionEndedError extends BellwetherError {
+  override readonly code = 'E_TRANSACTION_ENDED';
+  override readonly recovery = 'fix-the-code';
+
+  constructor() {
+    super({
+      what: 'A query was sent in a transaction that has already ended.',
+      remedy: 'Await every query inside the transaction, or start work that outlives it with db.outsideTransaction(…).',
+    });
+  }
+}
+
+/** Something failed inside the transaction and was caught there, so that nothing of it can be committed. */
+export class TransactionDoomedError extends BellwetherError {
+  override readonly code = 'E_TRANSACTION_DOOMED';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(cause: unknown) {
+    super({
+      what: 'Something had failed inside the transaction and was caught there; nothing of it was committed.',
+      remedy:
+        'Let the error escape, or run the part that may fail in a transaction of its own with { savepoint: true }.',
+      cause,
+    });
+  }
+}
+
+/** COMMIT was answered by ROLLBACK although no failed statement was seen. */
+export class SilentRollbackError extends BellwetherError {
+  override readonly code = 'E_SILENT_ROLLBACK';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(commandTag: string) {
+    super({
+      what: `COMMIT was answered with ${commandTag}; nothing was committed.`,
+      remedy: 'Send transaction commands through the framework only, and let the errors of statements escape.',
+      details: { commandTag },
+    });
+  }
+}
+
+/** The inner transaction asks for more than the outer one, which has begun already, can give. */
+export class NestedTransactionError extends BellwetherError {
+  override readonly code = 'E_NESTED_TRANSACTION';
+  override readonly recovery = 'fix-the-code';
+}
+
+/** The connection died during COMMIT, and the server could not be asked what became of it. */
+export class CommitOutcomeUnknownError extends BellwetherError {
+  override readonly code = 'E_COMMIT_OUTCOME_UNKNOWN';
+  override readonly recovery = 'ask-the-database';
+
+  constructor(xid: string | undefined, cause: unknown) {
+    super({
+      what: 'The connection was lost during COMMIT; it is unknown whether the transaction was committed.',
+      remedy:
+        xid === undefined
+          ? 'Read back a row that this transaction wrote before doing it again.'
+          : `Ask the server with select pg_xact_status('${xid}') once it is back, before doing it again.`,
+      details: { outcome: 'unknown', xid },
+      cause,
+    });
+  }
+}
+
+/** BEGIN was refused, and a write that had been sent along with it took effect by itself. */
+export class BeginFailedError extends BellwetherError {
+  override readonly code = 'E_BEGIN_FAILED';
+  override readonly recovery = 'ask-the-database';
+
+  constructor(cause: unknown) {
+    super({
+      what: 'BEGIN failed, and a write that was sent along with it took effect by itself.',
+      remedy: 'Look in the database for the first changes of this transaction, and undo or complete them.',
+      details: { outcome: 'unknown' },
+      cause,
+    });
+  }
+}
+
+/** Every attempt met a concurrent transaction, until the attempts or the time were used up. */
+export class RetriesExhaustedError extends BellwetherError {
+  override readonly code = 'E_RETRIES_EXHAUSTED';
+  override readonly recovery = 'try-later';
+
+  constructor(facts: { attempts: number; elapsedMs: number }, cause: unknown) {
+    super({
+      what: `The transaction met concurrent ones ${facts.attempts} times within ${Math.round(facts.elapsedMs)} ms; nothing was committed.`,
+      remedy:
+        'Try later; if it happens often, shorten the transaction, lock the contended row first, or decide in one conditional update.',
+      details: facts,
+      cause,
+    });
+  }
+}
+
+/** The transaction is committed, but something that was to follow it failed. */
+export class AfterCommitError extends BellwetherError {
+  override readonly code = 'E_AFTER_COMMIT';
+  override readonly recovery = 'repair-the-effects';
+
+  constructor(failures: readonly unknown[], effects: number) {
+    super({
+      what: `The transaction is committed, but ${failures.length} of ${effects} effect(s) after it failed.`,
+      remedy: 'Do not run the transaction again; repeat or repair the effects. details.failures holds their errors.',
+      details: { failures },
+      cause: failures[0],
+    });
+  }
+}
+
+/** Two nested transactions wait for one another. */
+export class SiblingWaitError extends BellwetherError {
+  override readonly code = 'E_SIBLING_WAIT';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(waitedMs: number) {
+    super({
+      what: `A query waited ${waitedMs} ms for a nested transaction beside it to end.`,
+      remedy: 'Do not await, inside a nested transaction, work that its parent started beside it.',
+      details: { waitedMs },
+    });
+  }
+}
+
+export class NotConnectedError extends BellwetherError {
+  override readonly code = 'E_NOT_CONNECTED';
+  override readonly recovery = 'fix-the-code';
+
+  constructor() {
+    super({
+      what: 'No database is connected.',
+      remedy: 'Call `await connect()` before the first query, and close it after the last.',
+    });
+  }
+}

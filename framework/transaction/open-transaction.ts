@@ -1,0 +1,162 @@
+import type { Connection, Statement, StatementResult } from '../database/connection';
+import { isConnectionLoss } from '../database/sqlstate';
+import type { IsolationLevel } from '../theory/isolation';
+import { TransactionEndedError } from './errors';
+import type { TransactionOptions } from './options';
+import { beginText } from './options';
+
+export interface AttemptFacts {
+  readonly owner: object;
+  readonly id: number;
+  readonly attempt: number;
+  readonly isolation: IsolationLevel;
+  readonly options: TransactionOptions;
+}
+
+/** Where a transaction stands on the server. A lost COMMIT is looked up by `xid`. */
+export interface TransactionIdentity {
+  /**
+   * 64-bit transaction id as text; undefined when it could not be learnt before the connection was lost, null
+   * when the server had given none yet, because nothing was written.
+   */
+  readonly xid: string | null | undefined;
+  /** Whether a statement was sent that may have changed something. */
+  readonly mayHaveWritten: boolean;
+}
+
+const XID: Statement = {
+  name: 'bw_xid',
+  text: 'select pg_current_xact_id_if_assigned()::text',
+  valuesAs: 'text',
+  writes: false,
+};
+
+/**
+ * One attempt of an outermost transaction on its session.
+ *
+ * BEGIN leaves with the first statement, in the same flight; a body without statements sends nothing. The
+ * transaction id travels with the first write, so that it is known before COMMIT is sent.
+ */
+export class OpenTransaction {
+  readonly id: number;
+  readonly attempt: number;
+  readonly isolation: IsolationLevel;
+  readonly options: TransactionOptions;
+  /** Which session the transaction belongs to: its identity only. */
+  readonly owner: object;
+  /** Says that PostgreSQL asked to run the whole again; nothing in it can be committed any more. */
+  mustRetry: unknown;
+  savepoints = 0;
+  readonly #connection: Connection;
+  #begun = false;
+  #isOver = false;
+  #beginFailure: unknown;
+  #xid: Promise<string | null | undefined> | undefined;
+  #mustAskAgain = false;
+  #hasWrittenAlone = false;
+  #mayHaveWritten = false;
+
+  constructor(connection: Connection, facts: AttemptFacts) {
+    this.#connection = connection;
+    this.owner = facts.owner;
+    this.id = facts.id;
+    this.attempt = facts.attempt;
+    this.isolation = facts.isolation;
+    this.options = facts.options;
+  }
+
+  get hasBegun(): boolean {
+    return this.#begun;
+  }
+
+  /** Why there is no transaction, although its first statements were sent along with BEGIN. */
+  get beginFailure(): unknown {
+    return this.#beginFailure;
+  }
+
+  /** Whether one of those was a write that took effect by itself. */
+  get hasWrittenAlone(): boolean {
+    return this.#hasWrittenAlone;
+  }
+
+  /** Rejects with the driver's error, or with that of BEGIN, which the statement was sent along with. */
+  async send(statement: Statement): Promise<StatementResult> {
+    this.#begin();
+    const answer = this.#connection.run(statement);
+    if (statement.writes !== false) this.#askXid();
+    const result = await answer;
+    if (this.#beginFailure === undefined) return result;
+    if (statement.writes !== false) this.#hasWrittenAlone = true;
+    throw this.#beginFailure as Error;
+  }
+
+  /** For savepoints: they write nothing themselves. */
+  async control(text: string): Promise<void> {
+    this.#begin();
+    await this.#connection.run({ text, writes: false });
+  }
+
+  /** @returns the command tag of the answer. Rejects with the driver's error. */
+  async commit(): Promise<string> {
+    this.#isOver = true;
+    // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
+    await this.#xid;
+    const { command } = await this.#connection.run({ text: 'commit', writes: false });
+    return command;
+  }
+
+  async rollback(): Promise<void> {
+    this.#isOver = true;
+    if (!this.#begun) return;
+    try {
+      await this.#connection.run({ text: 'rollback', writes: false });
+    } catch (error) {
+      // The server rolls back by itself when the session closes.
+      this.#connection.discard(error as Error);
+      if (!isConnectionLoss(error)) throw error;
+    }
+  }
+
+  discard(reason: Error): void {
+    this.#connection.discard(reason);
+  }
+
+  /** Says that the schema has changed under the session's prepared statements. */
+  outdate(reason: Error): void {
+    this.#connection.outdate(reason);
+  }
+
+  async identity(): Promise<TransactionIdentity> {
+    return { xid: await this.#xid, mayHaveWritten: this.#mayHaveWritten };
+  }
+
+  /** @throws TransactionEndedError, since the session may be somebody else's by now */
+  #begin(): void {
+    if (this.#isOver) throw new TransactionEndedError();
+    if (this.#beginFailure !== undefined) throw this.#beginFailure as Error;
+    if (this.#begun) return;
+    this.#begun = true;
+    if (this.options.statementTimeoutMs !== undefined) this.#connection.allow(this.options.statementTimeoutMs);
+    this.#connection.run({ text: beginText(this.isolation, this.options), writes: false }).catch((error: unknown) => {
+      this.#beginFailure = error;
+      this.#connection.discard(error as Error);
+    });
+  }
+
+  #askXid(): void {
+    this.#mayHaveWritten = true;
+    if (this.#xid !== undefined && !this.#mustAskAgain) return;
+    this.#mustAskAgain = false;
+    this.#xid = this.#connection.run(XID).then(
+      ({ rows }) => {
+        const xid = rows[0]![0] as string | null;
+        this.#mustAskAgain = xid === null; // the write before it found no row to change
+        return xid;
+      },
+      (error: unknown) => {
+        this.#mustAskAgain = true;
+        return isConnectionLoss(error) ? undefined : null; // refused because the write before it failed
+      },
+    );
+  }
+}

@@ -1,0 +1,67 @@
+import { InvalidOptionError } from '../core/invalid-option-error';
+import type { IsolationLevel } from '../theory/isolation';
+import { ISOLATION_LEVELS } from '../theory/isolation';
+
+/** Inside another transaction, `isolation`, `readOnly` and `savepoint` count; the rest belongs to the outermost. */
+export interface TransactionOptions<L extends IsolationLevel = IsolationLevel> {
+  /** Default: the connection's, which is `serializable` unless declared otherwise. */
+  readonly isolation?: L;
+  /** Refuses writes; cheaper under serializable. Default false. */
+  readonly readOnly?: boolean;
+  /** With `serializable` and `readOnly`: waits for a snapshot that can never fail. Default false. */
+  readonly deferrable?: boolean;
+  /** Inside another transaction: undo this part alone when it fails. Default false: join the outer one. */
+  readonly savepoint?: boolean;
+  /** Most attempts when PostgreSQL asks to retry, the first included. Default 30. */
+  readonly attempts?: number;
+  /** No new attempt is begun this long after the first began, in milliseconds. Default 30,000. */
+  readonly retryBudgetMs?: number;
+  /** Bound of each statement, in milliseconds. Default: the connection's. */
+  readonly statementTimeoutMs?: number;
+  /** Bound of each wait for a lock, in milliseconds. Default: none of its own. */
+  readonly lockTimeoutMs?: number;
+  /** Bound of each pause between statements, in milliseconds. Default: the connection's. */
+  readonly idleTimeoutMs?: number;
+  /** Shown in events. */
+  readonly name?: string;
+}
+
+const WHOLE: readonly (readonly [keyof TransactionOptions, number])[] = [
+  ['attempts', 1],
+  ['retryBudgetMs', 0],
+  ['statementTimeoutMs', 0],
+  ['lockTimeoutMs', 0],
+  ['idleTimeoutMs', 0],
+];
+
+/** PostgreSQL's settings are 32-bit integers. */
+const MOST = 2 ** 31 - 1;
+
+/** @throws InvalidOptionError where a value cannot work, also for callers without the types */
+export function checkTransactionOptions(options: TransactionOptions): void {
+  if (options.isolation !== undefined && !ISOLATION_LEVELS.includes(options.isolation)) {
+    throw new InvalidOptionError('isolation', `one of ${ISOLATION_LEVELS.join(', ')}`, options.isolation);
+  }
+  for (const [name, least] of WHOLE) {
+    const value = options[name];
+    if (value !== undefined && (!Number.isInteger(value) || (value as number) < least || (value as number) > MOST)) {
+      throw new InvalidOptionError(name, `a whole number from ${least} to ${MOST}`, value);
+    }
+  }
+}
+
+/** The statement that begins the transaction, its settings with it: one message. */
+export function beginText(isolation: IsolationLevel, options: TransactionOptions): string {
+  const modes = [
+    `begin isolation level ${isolation}`,
+    options.readOnly === true ? 'read only' : '',
+    options.deferrable === true ? 'deferrable' : '',
+  ];
+  const settings = [
+    ['statement_timeout', options.statementTimeoutMs],
+    ['lock_timeout', options.lockTimeoutMs],
+    ['idle_in_transaction_session_timeout', options.idleTimeoutMs],
+  ] as const;
+  const locals = settings.flatMap(([name, value]) => (value === undefined ? [] : [`set local ${name} = ${value}`]));
+  return [modes.filter(Boolean).join(' '), ...locals].join('; ');
+}

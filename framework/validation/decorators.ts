@@ -1,0 +1,86 @@
+import type { AttributeName } from '../attributes/types';
+import type { ModelClass } from '../schema/facts';
+import { modelRegistry } from '../schema/registry';
+
+export interface ValidatesOptions<M> {
+  /** Contexts in which it runs: `create`, `update`, or one named in `save({ context })`. Default: all. */
+  readonly on?: string | readonly string[];
+  readonly if?: (record: M) => boolean;
+}
+
+type ValidatingMethod = () => void | Promise<void>;
+
+/** A method that checks the record and adds what is wrong with `this.errors.add(…)`. */
+export function Validates<M extends object>(options: ValidatesOptions<M> = {}) {
+  return <F extends ValidatingMethod>(prototype: M, method: string, _descriptor: TypedPropertyDescriptor<F>): void =>
+    modelRegistry.declare(prototype.constructor as ModelClass, {
+      kind: 'validator',
+      method,
+      on: typeof options.on === 'string' ? [options.on] : (options.on ?? []),
+      when: options.if as ((record: object) => boolean) | undefined,
+    });
+}
+
+export interface UniqueOptions<M extends object> {
+  /** Attributes that the value must be unique within, such as `accountId`. */
+  readonly scope?: AttributeName<M> | readonly AttributeName<M>[];
+  /** `Ann@x.org` and `ann@x.org` are the same. Default: true for `citext` columns, else false. */
+  readonly caseInsensitive?: boolean;
+  /** SQL: only rows of which this is true must be unique, as in `where: 'cancelled_at is null'`. */
+  readonly where?: string;
+  /** Name of the unique index. Needed only where its columns do not tell which it is. */
+  readonly index?: string;
+  /** Default: `is taken`. */
+  readonly message?: string;
+}
+
+/**
+ * No two committed rows agree in this attribute. A unique index decides, whatever happens at the same time;
+ * the loser gets a ValidationError on the attribute. `db.verify()` names the index if it is missing.
+ */
+export function Unique<M extends object>(options: UniqueOptions<M> = {}) {
+  return (prototype: M, property: string): void =>
+    modelRegistry.declare(prototype.constructor as ModelClass, {
+      kind: 'unique',
+      property,
+      scope: typeof options.scope === 'string' ? [options.scope] : (options.scope ?? []),
+      isCaseInsensitive: options.caseInsensitive ?? false,
+      where: options.where,
+      index: options.index,
+      message: options.message ?? 'is taken',
+    });
+}
+
+export interface CheckOptions<M> {
+  /** Name of the constraint in the database. Default: `<table>_<column>_check`, PostgreSQL's own choice. */
+  readonly constraint?: string;
+  /** Default: the expression, as `must satisfy …`. */
+  readonly message?: string;
+  /** The same rule in TypeScript: refuses a record before it is sent. */
+  readonly holds?: (record: M) => boolean;
+}
+
+/** A rule of one row, in SQL. A CHECK constraint holds it; a violation is a ValidationError on the attribute. */
+export function Check<M extends object>(expression: string, options: CheckOptions<M> = {}) {
+  return (prototype: M, property: string): void =>
+    modelRegistry.declare(prototype.constructor as ModelClass, {
+      kind: 'check',
+      property,
+      expression,
+      constraint: options.constraint,
+      message: options.message ?? `must satisfy ${expression}`,
+      holds: options.holds as ((record: object) => boolean) | undefined,
+    });
+}
+
+modelRegistry.addRule((schema) =>
+  [...schema.facts('unique'), ...schema.facts('check')].flatMap((fact) => {
+    const named = fact.kind === 'unique' ? [fact.property, ...fact.scope] : [fact.property];
+    return named
+      .filter((property) => !schema.column(property))
+      .map(
+        (property) =>
+          `.${fact.property}: @${fact.kind === 'unique' ? 'Unique' : 'Check'} names "${property}", which is no column.`,
+      );
+  }),
+);
