@@ -38,7 +38,12 @@ export { Transactional, transactional } from './transaction/transactional';
 export type { OperationOptions } from './transaction/transactional';
 export type { TransactionOptions } from './transaction/options';
 export type { Transaction } from './transaction/transaction';
-export type { Anomaly, AtLeast, IsolationLevel } from './theory/isolation';
+export { EVERYDAY_NAMES, PHENOMENA } from './theory/anomalies';
+export type { Anomaly, EverydayName, Phenomenon } from './theory/anomalies';
+export { engineCalling, ENGINES, isolationTable, verdictOn } from './theory/engines';
+export type { Engine, LevelFacts, SpokenEngine, Verdict } from './theory/engines';
+export { FORBIDDEN, ISOLATION_LEVELS, weakestLevelForbidding } from './theory/isolation';
+export type { AtLeast, IsolationLevel, WeakestForbidding } from './theory/isolation';
 export type { EventName, FrameworkEvents } from './telemetry/events';
 
 // Migrations

@@ -1,21 +1,7 @@
-/**
- * What PostgreSQL's isolation levels forbid: data only, no I/O, one citation a line.
- *
- * Sources: Adya, "Weak Consistency" (PhD thesis, MIT, 1999), for the G-names; Berenson et al.,
- * "A Critique of ANSI SQL Isolation Levels" (SIGMOD 1995), for P4; Kleppmann's Hermitage, postgres.md, for
- * what the server was seen to do. PostgreSQL's "repeatable read" is snapshot isolation, so it does not
- * forbid write skew.
- */
-export const ANOMALIES = [
-  'dirty write',
-  'dirty read',
-  'non-repeatable read',
-  'lost update',
-  'read skew',
-  'phantom',
-  'write skew',
-] as const;
-export type Anomaly = (typeof ANOMALIES)[number];
+import type { Anomaly, EVERYDAY_NAMES, Phenomenon } from './anomalies';
+import { ANOMALIES } from './anomalies';
+import type { LevelFacts, SpokenEngine } from './engines';
+import { ENGINES, verdictOn } from './engines';
 
 /** Weakest first: the order is what {@link isAtLeast} and {@link weakestLevelForbidding} rely on. */
 export const ISOLATION_LEVELS = ['read committed', 'repeatable read', 'serializable'] as const;
@@ -30,21 +16,46 @@ export type AtLeast<L extends IsolationLevel> = L extends 'read committed'
     ? 'repeatable read' | 'serializable'
     : 'serializable';
 
-const READ_COMMITTED = ['dirty write', 'dirty read'] as const;
-const SNAPSHOT = [...READ_COMMITTED, 'non-repeatable read', 'lost update', 'read skew', 'phantom'] as const;
-
+/** What each level forbids on PostgreSQL, in both spellings. */
 export const FORBIDDEN: Readonly<Record<IsolationLevel, readonly Anomaly[]>> = {
-  'read committed': READ_COMMITTED, // Hermitage: "monotonic atomic view"; G0, G1a, G1b, G1c, OTV
-  'repeatable read': SNAPSHOT, // Hermitage: "snapshot isolation"; adds PMP, P4, G-single
-  serializable: ANOMALIES, // Ports & Grittner, "Serializable Snapshot Isolation in PostgreSQL", VLDB 2012
+  'read committed': forbiddenBy(ENGINES.PostgreSQL['read committed']),
+  'repeatable read': forbiddenBy(ENGINES.PostgreSQL['repeatable read']),
+  serializable: forbiddenBy(ENGINES.PostgreSQL.serializable),
 };
 
-/** The cheapest level under which none of `anomalies` can occur. Always exists: serializable forbids all. */
-export function weakestLevelForbidding(anomalies: Iterable<Anomaly>): IsolationLevel {
+function forbiddenBy(level: LevelFacts): readonly Anomaly[] {
+  return ANOMALIES.filter((anomaly) => verdictOn(anomaly, level) === 'forbidden');
+}
+
+/**
+ * The cheapest level of `engine` under which none of `anomalies` can occur. Always exists: serializable forbids
+ * all. It is the answer for an engine that nobody knows.
+ */
+export function weakestLevelForbidding(
+  anomalies: Iterable<Anomaly>,
+  engine: SpokenEngine | 'unknown' = 'PostgreSQL',
+): IsolationLevel {
+  if (engine === 'unknown') return 'serializable';
   const wanted = [...anomalies];
-  return ISOLATION_LEVELS.find((level) => wanted.every((a) => FORBIDDEN[level].includes(a))) ?? 'serializable';
+  const suffices = (level: IsolationLevel) =>
+    wanted.every((anomaly) => verdictOn(anomaly, ENGINES[engine][level]) === 'forbidden');
+  return ISOLATION_LEVELS.find(suffices) ?? 'serializable';
 }
 
 export function isAtLeast(level: IsolationLevel, wanted: IsolationLevel): boolean {
   return ISOLATION_LEVELS.indexOf(level) >= ISOLATION_LEVELS.indexOf(wanted);
 }
+
+type PhenomenaOf<A extends Anomaly> = A extends Phenomenon
+  ? A
+  : A extends keyof typeof EVERYDAY_NAMES
+    ? (typeof EVERYDAY_NAMES)[A]['phenomena'][number]
+    : never;
+type ForbiddenAt<L extends IsolationLevel> = (typeof ENGINES)['PostgreSQL'][L]['forbids'][number];
+
+/** {@link weakestLevelForbidding} for the compiler, on PostgreSQL. */
+export type WeakestForbidding<A extends Anomaly> = [PhenomenaOf<A>] extends [ForbiddenAt<'read committed'>]
+  ? 'read committed'
+  : [PhenomenaOf<A>] extends [ForbiddenAt<'repeatable read'>]
+    ? 'repeatable read'
+    : 'serializable';

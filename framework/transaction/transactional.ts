@@ -1,6 +1,8 @@
 import { InvalidOptionError } from '../core/invalid-option-error';
-import type { Anomaly, IsolationLevel } from '../theory/isolation';
-import { ANOMALIES, weakestLevelForbidding } from '../theory/isolation';
+import type { Anomaly } from '../theory/anomalies';
+import { ANOMALIES } from '../theory/anomalies';
+import type { IsolationLevel } from '../theory/isolation';
+import { weakestLevelForbidding } from '../theory/isolation';
 import { currentSession } from './current';
 import type { TransactionOptions } from './options';
 import { checkTransactionOptions } from './options';
