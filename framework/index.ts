@@ -4,7 +4,8 @@ export { sql } from 'kysely';
 
 // Modelling
 export { Model } from './model/model';
-export type { Changes, ModelOf } from './model/model';
+export type { Changes, ModelOf, WithLockOptions } from './model/model';
+export type { RowWait } from './model/lock';
 export type { SaveOptions } from './model/save';
 export { Column, CreatedAt, Id, Table, UpdatedAt, Virtual } from './schema/decorators';
 export type { ColumnDecorator, ColumnOptions } from './schema/decorators';
@@ -33,6 +34,8 @@ export type { Direction, LockStrength, LockWait } from './query/plan';
 export { connect } from './client/connect';
 export type { ConnectOptions } from './client/connect';
 export type { Database } from './client/database';
+export { advisoryLock } from './transaction/advisory-lock';
+export type { AdvisoryLock, KeyPart } from './transaction/advisory-lock';
 export { currentTransaction } from './transaction/current';
 export { Transactional, transactional } from './transaction/transactional';
 export type { OperationOptions } from './transaction/transactional';

@@ -5,6 +5,8 @@ export interface Statement {
   readonly name?: string | undefined;
   /** Whether it may change the database. Decides what a lost connection means. Default true: the careful answer. */
   readonly writes?: boolean;
+  /** Whether it takes locks that last as long as the transaction although it writes nothing. Default false. */
+  readonly locks?: boolean;
   /** `text` leaves values as PostgreSQL prints them, for a hydrator; `typed` converts by type. Default `typed`. */
   readonly valuesAs?: 'text' | 'typed';
 }

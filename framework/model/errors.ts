@@ -42,6 +42,20 @@ export class RecordNotSavedError extends BellwetherError {
   }
 }
 
+/** Locking reads the row again, which would lose what was assigned to the record. */
+export class RecordChangedError extends BellwetherError {
+  override readonly code = 'E_RECORD_CHANGED';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(model: string, method: string, attributes: readonly string[]) {
+    super({
+      what: `${method} was called on a ${model} with unsaved changes (${attributes.join(', ')}), which reading it again would lose.`,
+      remedy: 'Lock first, then assign; or save() or reload() before the lock.',
+      details: { model, method, attributes },
+    });
+  }
+}
+
 export class UnknownAttributeError extends BellwetherError {
   override readonly code = 'E_UNKNOWN_ATTRIBUTE';
   override readonly recovery = 'fix-the-code';

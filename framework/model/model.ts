@@ -4,28 +4,27 @@ import type { Change } from '../attributes/record-state';
 import { RecordState, STATE } from '../attributes/record-state';
 import type { AssociationName, AttributeName, AttributeValues, RecordMembers } from '../attributes/types';
 import { frozenCopy } from '../attributes/deep-freeze';
-import { hydratorOf } from '../attributes/hydrator';
-import { AssociationOwner, forgetLoaded } from '../associations/handles';
+import { AssociationOwner } from '../associations/handles';
 import { recordModelOf } from '../associations/record-model';
 import type { Condition, ConditionBuilder, Conditions, Operand, Operator } from '../query/conditions';
-import { RecordNotFoundError } from '../query/errors';
 import type { LoadedBy } from '../query/included';
 import type { Direction, LockStrength, LockWait } from '../query/plan';
-import { planFor } from '../query/plan';
 import type { Query } from '../query/query';
-import { selectStatement } from '../query/statements';
 import { Decimal } from '../schema/column-types';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { currentSession, currentSessionIfAny } from '../transaction/current';
+import type { TransactionOptions } from '../transaction/options';
+import type { Transaction } from '../transaction/transaction';
 import { ValidationError } from '../validation/errors';
 import type { RecordErrors } from '../validation/errors';
 import './accessors';
 import './record-model';
 import { destroyRecord } from './destroy';
-import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { newRecord, takePendingState } from './instantiate';
-import { assignAll, enrol, errorsOf, schemaOfRecord } from './record';
+import type { RowWait } from './lock';
+import { lockRecord, lockRecords, readAgain, rowLockOf } from './lock';
+import { assignAll, errorsOf, schemaOfRecord } from './record';
 import { saveRecord, validate } from './save';
 import type { SaveOptions } from './save';
 
@@ -36,6 +35,14 @@ export interface ModelOf<T extends Model> {
 }
 
 type Key<T> = T extends { readonly id: infer Id } ? Id : unknown;
+
+/** How a row is locked, and the transaction that holds the lock. */
+export interface WithLockOptions extends TransactionOptions {
+  /** Default `for update`. */
+  readonly strength?: LockStrength;
+  /** Default: until it is there. */
+  readonly wait?: RowWait;
+}
 
 /**
  * The attributes that were assigned and not yet saved, with their values before and after. Over all properties,
@@ -135,21 +142,33 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
    * @param lock keeps the row locked until the transaction ends
    * @throws RecordNotFoundError when the row has gone
    */
-  async reload({ lock, wait }: { readonly lock?: LockStrength; readonly wait?: LockWait } = {}): Promise<this> {
-    const schema = schemaOfRecord(this);
-    const state = this[STATE];
-    if (state.persistence === 'new') throw new RecordNotSavedError(schema.name, 'reload()');
-    if (state.persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'reload()');
-    const { property } = schema.primaryKey;
-    const condition = { kind: 'compare', property, operator: '=', value: state.stored[property] } as const;
-    const plan = { ...planFor(schema), condition, lock: lock && { strength: lock, wait } };
-    const session = currentSession();
-    const { rows } = await session.execute(selectStatement(plan, { kind: 'records' }));
-    if (!rows[0]) throw new RecordNotFoundError(schema.name, property);
-    enrol(session.scope, this);
-    this[STATE] = hydratorOf(schema)(rows[0] as string[]);
-    forgetLoaded(this);
+  async reload({ lock, wait }: { readonly lock?: LockStrength; readonly wait?: RowWait } = {}): Promise<this> {
+    await readAgain(this, 'reload()', lock && rowLockOf(lock, wait));
     return this;
+  }
+
+  /**
+   * Locks the row until the transaction ends, and reads it again: what is decided on it then stays true.
+   *
+   * @throws NoTransactionError outside of a transaction
+   * @throws RecordChangedError when something was assigned and not saved
+   * @throws LockNotAvailableError after which the transaction can go on, when `wait` ends before the lock is there
+   */
+  async lock(strength: LockStrength = 'for update', wait?: RowWait): Promise<this> {
+    await lockRecord(this, rowLockOf(strength, wait));
+    return this;
+  }
+
+  /**
+   * Runs `body` with the row locked and read again, in a transaction or in the one around it.
+   *
+   * @throws as `lock()` and `db.transaction(…)` do
+   */
+  withLock<T>(body: (tx: Transaction) => Promise<T>, { strength, wait, ...rest }: WithLockOptions = {}): Promise<T> {
+    return currentSession().transaction(rest, async (tx) => {
+      await this.lock(strength, wait);
+      return body(tx);
+    });
   }
 
   /** The attributes, for JSON: bigints and decimals as text, since JSON numbers cannot hold them. */
@@ -210,6 +229,24 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
 
   static lock<T extends Model>(this: ModelOf<T>, strength?: LockStrength, wait?: LockWait): Query<T> {
     return queryOf(this).lock(strength, wait);
+  }
+
+  /**
+   * Locks rows in one statement, in the order of their primary key, whatever the order asked for: calls of this kind
+   * cannot deadlock with one another, as long as a transaction makes one only.
+   *
+   * @param items records, which are read again, or keys; the same row may be there twice
+   * @returns their records in the order of `items`
+   * @throws RecordNotFoundError when one of them is not there; else as `lock()` on a record does
+   */
+  static async lockAll<T extends Model, const I extends readonly (T | Key<T>)[]>(
+    this: ModelOf<T>,
+    items: I,
+    strength: LockStrength = 'for update',
+    wait?: RowWait,
+  ): Promise<{ -readonly [N in keyof I]: T }> {
+    const locked = await lockRecords(modelRegistry.schemaOf(this), items, rowLockOf(strength, wait));
+    return locked as { -readonly [N in keyof I]: T };
   }
 
   static include<T extends Model, A extends AssociationName<T>>(

@@ -1,12 +1,15 @@
 import type { Expression } from 'kysely';
 import type { ModelSchema } from '../schema/model-schema';
+import { checkTimeoutMs } from '../transaction/lock-wait';
 import type { Condition } from './conditions';
+import { InvalidQueryError } from './errors';
 
+const WAITS: readonly unknown[] = ['nowait', 'skip locked'];
 export const LOCK_STRENGTHS = ['for update', 'for no key update', 'for share', 'for key share'] as const;
 /** Row locks as PostgreSQL spells them, strongest first (manual, section 13.3.2). */
 export type LockStrength = (typeof LOCK_STRENGTHS)[number];
-/** What to do about rows that somebody else has locked; without it, wait. */
-export type LockWait = 'nowait' | 'skip locked';
+/** What to do about rows that somebody else has locked; without it, wait. `timeoutMs` bounds the wait for each. */
+export type LockWait = 'nowait' | 'skip locked' | { readonly timeoutMs: number };
 
 export type Direction = 'asc' | 'desc';
 
@@ -18,6 +21,23 @@ export interface Ordering {
 export interface Lock {
   readonly strength: LockStrength;
   readonly wait: LockWait | undefined;
+}
+
+/** @throws InvalidQueryError or InvalidOptionError, also for callers without the types */
+export function lockOf(strength: LockStrength, wait: LockWait | undefined): Lock {
+  const isBound = typeof wait === 'object' && wait !== null;
+  if (isBound) checkTimeoutMs(wait.timeoutMs);
+  const isKnown = LOCK_STRENGTHS.includes(strength) && (isBound || wait === undefined || WAITS.includes(wait));
+  if (isKnown) return { strength, wait };
+  throw new InvalidQueryError({
+    what: `"${String(strength)}${typeof wait === 'string' ? ` ${wait as string}` : ''}" is no lock.`,
+    remedy: `Use one of ${LOCK_STRENGTHS.join(', ')}, and nowait, skip locked or { timeoutMs } after it.`,
+  });
+}
+
+/** The lock as it ends a statement; how long to wait is none of the statement's. */
+export function lockClause({ strength, wait }: Lock): string {
+  return typeof wait === 'string' ? `${strength} ${wait}` : strength;
 }
 
 /** What a query asks for, as data. Never changed: each refinement makes another. */

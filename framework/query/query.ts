@@ -14,10 +14,11 @@ import { InvalidQueryError, RecordNotFoundError, UnboundedWriteError } from './e
 import type { LoadedBy } from './included';
 import { kyselyOf } from './kysely-driver';
 import type { Direction, LockStrength, LockWait, SelectPlan } from './plan';
-import { LOCK_STRENGTHS } from './plan';
+import { lockOf } from './plan';
 import type { RowOf } from './row-types';
 import type { Assignment, Selection } from './statements';
 import { buildSelect, deleteStatement, selectStatement, updateStatement } from './statements';
+import { runSelect } from './run-select';
 import type { RecordSource } from './source';
 
 type Numeric<T extends object> = {
@@ -81,17 +82,17 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     return this.#with({ offset: wholeNumber('offset', count) });
   }
 
-  /** Locks the rows that are read, until the transaction ends; outside of a transaction there is nothing to hold them. */
+  /**
+   * Locks the rows that are read, until the transaction ends; not those of associations that are included. A refusal
+   * of `nowait` or `{ timeoutMs }` leaves the transaction as it was, for callers who catch it.
+   *
+   * With a limit under `read committed`, a row that had to be waited for and no longer answers to the query leaves
+   * its place empty; `skip locked` waits for none.
+   *
+   * Running it throws NoTransactionError outside of a transaction, LockNotAvailableError when the wait ends first.
+   */
   lock(strength: LockStrength = 'for update', wait?: LockWait): Query<T, R> {
-    const isKnown =
-      LOCK_STRENGTHS.includes(strength) && (wait === undefined || ['nowait', 'skip locked'].includes(wait));
-    if (!isKnown) {
-      throw new InvalidQueryError({
-        what: `"${[strength, wait].filter(Boolean).join(' ')}" is no lock.`,
-        remedy: `Use one of ${LOCK_STRENGTHS.join(', ')}, and nowait or skip locked after it.`,
-      });
-    }
-    return this.#with({ lock: { strength, wait } });
+    return this.#with({ lock: lockOf(strength, wait) });
   }
 
   /** Loads associations with the records, in one query a level: `include('entries', 'branch')`. */
@@ -288,7 +289,7 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   }
 
   #run(selection: Selection): Promise<{ readonly rows: unknown[][] }> {
-    return currentSession().execute(selectStatement(this.#plan, selection));
+    return runSelect(currentSession(), this.#plan, selection);
   }
 
   async #aggregate(call: 'sum' | 'avg' | 'min' | 'max', property: string): Promise<string | null> {

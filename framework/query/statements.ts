@@ -8,6 +8,7 @@ import type { AnyTables, Binder } from './compiler';
 import { direct, offline, statementFor } from './compiler';
 import { columnOf, conditionShape, conditionSql } from './condition-sql';
 import type { SelectPlan } from './plan';
+import { lockClause } from './plan';
 
 /** What a select gives: whole records, the values of some attributes, one aggregate, or only whether any is there. */
 export type Selection =
@@ -50,7 +51,7 @@ export function buildSelect(db: Kysely<AnyTables>, plan: SelectPlan, selection: 
   for (const { property, direction } of plan.order) query = query.orderBy(columnOf(schema, property).name, direction);
   if (plan.limit !== undefined) query = query.limit(sql<number>`${binder.bind(plan.limit)}`);
   if (plan.offset !== undefined) query = query.offset(sql<number>`${binder.bind(plan.offset)}`);
-  if (plan.lock) query = query.modifyEnd(sql.raw([plan.lock.strength, plan.lock.wait ?? ''].join(' ').trim()));
+  if (plan.lock) query = query.modifyEnd(sql.raw(lockClause(plan.lock)));
   return selecting(query, plan, selection, db);
 }
 
@@ -117,7 +118,7 @@ function planShape({ schema, condition, order, limit, offset, lock }: SelectPlan
   if (limit !== undefined) values.push(limit);
   if (offset !== undefined) values.push(offset);
   const limits = `${limit !== undefined ? 'l' : ''}${offset !== undefined ? 'o' : ''}`;
-  return `${schema.id}|${where}|${ordering}|${limits}|${lock ? `${lock.strength} ${lock.wait}` : ''}`;
+  return `${schema.id}|${where}|${ordering}|${limits}|${lock ? lockClause(lock) : ''}`;
 }
 
 function encoded(schema: ModelSchema, property: string, value: unknown): unknown {

@@ -126,6 +126,20 @@ export class SiblingWaitError extends BellwetherError {
   }
 }
 
+/** A lock was asked for where nothing would hold it. */
+export class NoTransactionError extends BellwetherError {
+  override readonly code = 'E_NO_TRANSACTION';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(lock: string) {
+    super({
+      what: `${lock} was asked for outside of a transaction; it would be gone as soon as it is taken.`,
+      remedy: 'Take it inside db.transaction(…) or a @Transactional method, together with what it is to protect.',
+      details: { lock },
+    });
+  }
+}
+
 export class NotConnectedError extends BellwetherError {
   override readonly code = 'E_NOT_CONNECTED';
   override readonly recovery = 'fix-the-code';

@@ -48,6 +48,24 @@ export class Scope {
     this.assertUsable();
     while (this.#openChild) await this.#turn();
     this.#sendSavepoint();
+    return this.#send(statement);
+  }
+
+  /**
+   * Sends several in one flight, with nothing of others in between. Those after one that fails fail too.
+   *
+   * @throws the error of the first that failed, once all are answered
+   */
+  async executeTogether(statements: readonly Statement[]): Promise<StatementResult[]> {
+    this.assertUsable();
+    while (this.#openChild) await this.#turn();
+    this.#sendSavepoint();
+    const answers = statements.map((statement) => this.#send(statement));
+    await Promise.allSettled(answers);
+    return Promise.all(answers);
+  }
+
+  async #send(statement: Statement): Promise<StatementResult> {
     const answer = this.transaction.send(statement);
     this.#underWay.add(answer);
     try {

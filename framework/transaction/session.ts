@@ -48,6 +48,19 @@ export class Session {
     return this.bus.hears('statement:end') ? this.#observed(statement, answer) : answer;
   }
 
+  /** Runs several in the transaction of `scope`, in one flight. @throws the error of the first that fails */
+  executeTogether(statements: readonly Statement[], scope: Scope): Promise<StatementResult[]> {
+    const answers = scope.executeTogether(statements);
+    if (!this.bus.hears('statement:end')) return answers;
+    const each = statements.map((statement, index) =>
+      this.#observed(
+        statement,
+        answers.then((results) => results[index]!),
+      ),
+    );
+    return Promise.all(each);
+  }
+
   /** The same, where a failure is to be undone by itself: inside a transaction, behind a savepoint. */
   executeBehindSavepoint(statement: Statement): Promise<StatementResult> {
     const { scope } = this;

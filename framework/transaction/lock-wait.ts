@@ -1,0 +1,53 @@
+import { InvalidOptionError } from '../core/invalid-option-error';
+import type { Statement, StatementResult } from '../database/connection';
+import { NoTransactionError } from './errors';
+import type { Scope } from './scope';
+import type { Session } from './session';
+
+/** How long a lock is waited for: until it is there, not at all, or for so many milliseconds. */
+export type Patience = 'endless' | 'none' | number;
+
+/** PostgreSQL's settings are 32-bit integers, and 0 would mean no bound. */
+const MOST_MS = 2 ** 31 - 1;
+
+/** @throws InvalidOptionError for what PostgreSQL would refuse, or take for no bound at all */
+export function checkTimeoutMs(timeoutMs: unknown): void {
+  if (Number.isInteger(timeoutMs) && (timeoutMs as number) >= 1 && (timeoutMs as number) <= MOST_MS) return;
+  throw new InvalidOptionError('timeoutMs', `a whole number from 1 to ${MOST_MS}`, timeoutMs);
+}
+
+/**
+ * Runs a statement that takes locks, in the transaction around it.
+ *
+ * A wait that may end without the lock leaves the transaction as it was: it stands behind a savepoint, so that a
+ * caller who catches the refusal can go on. All of it leaves in one flight.
+ *
+ * @param what the lock, for the message when there is no transaction
+ * @throws LockNotAvailableError when patience ends
+ */
+export function executeLocking(
+  session: Session,
+  statement: Statement,
+  patience: Patience,
+  what: string,
+): Promise<StatementResult> {
+  const { scope } = session;
+  if (!scope) return Promise.reject(new NoTransactionError(what));
+  if (patience === 'endless') return session.execute(statement, scope);
+  if (patience === 'none') return scope.savepoint((child) => session.execute(statement, child));
+  return scope.savepoint(async (child) => {
+    const [, result] = await session.executeTogether([bound(patience), statement, usualBound(child)], child);
+    return result!;
+  });
+}
+
+/** A setting is no query: under the levels with one snapshot it takes none. */
+const bound = (timeoutMs: number): Statement => ({ text: `set local lock_timeout = ${timeoutMs}`, writes: false });
+
+/** The transaction's own bound, else the session's. */
+function usualBound({ transaction }: Scope): Statement {
+  const { lockTimeoutMs } = transaction.options;
+  return lockTimeoutMs === undefined
+    ? { text: 'set local lock_timeout to default', writes: false }
+    : bound(lockTimeoutMs);
+}
