@@ -23,6 +23,11 @@ export interface FrameworkEvents {
   'transaction:retry': { transactionId: number; attempt: number; pauseMs: number; error: unknown };
   /** ROLLBACK itself failed. The caller still gets the first error; this one is only seen here. */
   'transaction:rollback-failed': { transactionId: number; error: unknown };
+  /**
+   * Something that was to follow a commit or a rollback failed. After a commit the caller gets all of them in an
+   * AfterCommitError; after a rollback, where the caller gets the reason of the rollback, they are only seen here.
+   */
+  'effect:failed': { transactionId: number; after: 'commit' | 'rollback'; error: unknown };
   /** An idle connection of the pool died; the pool opens another when one is needed. */
   'pool:connection-lost': { error: unknown };
 }

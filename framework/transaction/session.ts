@@ -10,12 +10,13 @@ import { runAttempt } from './attempt';
 import type { AttemptOutcome } from './attempt';
 import type { AttemptFacts } from './open-transaction';
 import { pauseAfter } from './backoff';
-import { currentScope, runInScope, runOutside } from './context';
+import { currentScope, runInScope } from './context';
+import { runEffects } from './effects';
 import { AfterCommitError, NestedTransactionError, RetriesExhaustedError } from './errors';
 import { checkTransactionOptions } from './options';
 import type { TransactionOptions } from './options';
 import { RetryQueue } from './retry-queue';
-import type { Effect, Scope } from './scope';
+import type { Scope } from './scope';
 import { Transaction } from './transaction';
 
 const DEFAULT_ATTEMPTS = 30;
@@ -119,7 +120,8 @@ export class Session {
       const run = () => this.#observedAttempt({ owner: this, id, attempt, isolation, options }, body);
       const outcome = await (attempt === 1 ? run() : this.#retries.inTurn(run));
       if (outcome.kind === 'committed') {
-        await runEffects(outcome.effects);
+        const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
+        if (failures.length > 0) throw new AfterCommitError(failures, outcome.effects.length);
         return outcome.value;
       }
       if (outcome.kind === 'unknown') throw outcome.error;
@@ -127,9 +129,7 @@ export class Session {
         if (!outcome.again) throw outcome.error;
         await this.#pauseOrGiveUp(attempt, begunAt, options, outcome.error, id);
       } catch (error) {
-        await runEffects(outcome.effects).catch((failure: unknown) => {
-          this.bus.emit('transaction:rollback-failed', { transactionId: id, error: failure });
-        });
+        await runEffects(outcome.effects, { transactionId: id, after: 'rollback' }, this.bus);
         throw error;
       }
     }
@@ -220,17 +220,4 @@ function assertFits({ transaction }: Scope, options: TransactionOptions): void {
       'Say readOnly on the outer transaction only, or the same on both.',
     );
   }
-}
-
-/** Each runs once, in order; one that fails does not stop the next. */
-async function runEffects(effects: readonly Effect[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const effect of effects) {
-    try {
-      await runOutside(effect);
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw new AfterCommitError(failures, effects.length);
 }

@@ -86,6 +86,8 @@ test('after the last of too many attempts, the effects after a rollback run once
 test('one that fails neither stops the next nor looks like a failed transaction', async () => {
   const ran: string[] = [];
   const first = new Error('no mail');
+  const heard: unknown[] = [];
+  const off = db().on('effect:failed', ({ after, error }) => heard.push([after, error]));
   const attempt = db().transaction(async (tx) => {
     await insert(1);
     tx.afterCommit(() => Promise.reject(first));
@@ -97,22 +99,34 @@ test('one that fails neither stops the next nor looks like a failed transaction'
   });
   const error = await errorOf(attempt);
   expect(error).toMatchObject({ code: 'E_AFTER_COMMIT', recovery: 'repair-the-effects', cause: first });
+  off();
   expect(error.details.failures).toEqual([first, expect.any(TypeError)]);
+  expect(heard).toEqual([
+    ['commit', first],
+    ['commit', expect.any(TypeError)],
+  ]);
   expect(ran).toEqual(['next', 'last']);
   expect(await count()).toBe(1);
 });
 
 test('one that fails after a rollback does not replace the reason of the rollback', async () => {
   const heard: unknown[] = [];
-  const off = db().on('transaction:rollback-failed', ({ error }) => heard.push(error));
+  const offs = [
+    db().on('effect:failed', (event) => heard.push(event)),
+    db().on('transaction:rollback-failed', (event) => heard.push(event)), // ROLLBACK itself was well
+  ];
   const mine = new Error('mine');
+  const ran: string[] = [];
+  const noMail = new Error('no mail');
   const attempt = db().transaction((tx) => {
-    tx.afterRollback(() => Promise.reject(new Error('no mail')));
+    tx.afterRollback(() => Promise.reject(noMail));
+    tx.afterRollback(() => void ran.push('next'));
     return Promise.reject(mine);
   });
   expect(await reasonOf(attempt)).toBe(mine);
-  off();
-  expect(heard).toHaveLength(1);
+  for (const off of offs) off();
+  expect(ran).toEqual(['next']);
+  expect(heard).toEqual([{ transactionId: expect.any(Number), after: 'rollback', error: noMail }]);
 });
 
 test('a transaction without any statement takes no session and still runs its effects', async () => {
