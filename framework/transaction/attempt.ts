@@ -9,7 +9,7 @@ import { OpenTransaction } from './open-transaction';
 import type { AttemptFacts } from './open-transaction';
 import { resolveOutcome } from './outcome';
 import { Scope } from './scope';
-import type { Effect } from './effects';
+import type { Effect } from './scope';
 import { Transaction } from './transaction';
 
 /** What became of one attempt. `effects` are those to run now that this is certain. */

@@ -1,8 +1,6 @@
 import type { EventBus } from '../telemetry/events';
 import { runOutside } from './context';
-
-/** What is to follow the end of a transaction. */
-export type Effect = () => void | Promise<void>;
+import type { Effect } from './scope';
 
 /**
  * Runs each once, in order, outside of any transaction. One that fails is told as an event, and does not stop the next.

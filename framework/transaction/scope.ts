@@ -2,9 +2,10 @@ import type { Statement, StatementResult } from '../database/connection';
 import { ConnectionLostError } from '../database/errors';
 import { isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import { BellwetherError } from '../core/errors';
-import type { Effect } from './effects';
 import { SiblingWaitError, TransactionDoomedError, TransactionEndedError } from './errors';
 import type { OpenTransaction } from './open-transaction';
+
+export type Effect = () => void | Promise<void>;
 
 /** How long a query waits for a nested transaction beside it, in milliseconds. */
 const SIBLING_WAIT_MS = 60_000;

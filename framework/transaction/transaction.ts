@@ -1,6 +1,5 @@
 import type { AtLeast, IsolationLevel } from '../theory/isolation';
-import type { Effect } from './effects';
-import type { Scope } from './scope';
+import type { Effect, Scope } from './scope';
 
 /**
  * A transaction that is under way, as its body sees it. Model calls find it by themselves; a function takes
