@@ -4,7 +4,7 @@ import type { Pool } from '../database/pool';
 import { isConnectionLoss, provesRollback, translateDatabaseError } from '../database/sqlstate';
 import type { EventBus } from '../telemetry/events';
 import { runInScope } from './context';
-import { BeginFailedError, CommitOutcomeUnknownError, SilentRollbackError } from './errors';
+import { BeginFailedError, CommitOutcomeUnknownError, PrecautionNeededError, SilentRollbackError } from './errors';
 import { OpenTransaction } from './open-transaction';
 import type { AttemptFacts } from './open-transaction';
 import { resolveOutcome } from './outcome';
@@ -18,7 +18,8 @@ export type AttemptOutcome<T> =
   | {
       readonly kind: 'rolled back';
       readonly error: unknown;
-      readonly again: boolean;
+      /** Whether another attempt may do better. */
+      readonly again: false | 'at once' | 'after a pause';
       readonly effects: readonly Effect[];
     }
   | { readonly kind: 'unknown'; readonly error: unknown };
@@ -63,8 +64,11 @@ async function runOn<T>(
     });
   let value: T;
   try {
-    value = await runInScope(scope, () => body(new Transaction(scope)));
-    await scope.finish();
+    value = await runInScope(scope, async () => {
+      const result = await body(new Transaction(scope));
+      await scope.finish();
+      return result;
+    });
   } catch (error) {
     scope.close();
     await scope.drain();
@@ -93,7 +97,9 @@ async function lookUp<T>(pool: Pool, { scope, value, error }: LostCommit<T>): Pr
       return { kind: 'committed', value, effects: scope.effectsAfterCommit };
     case 'not committed': {
       const outcome = rolledBack(scope, translateDatabaseError(error));
-      return outcome.kind === 'rolled back' && isConnectionLoss(error) ? { ...outcome, again: true } : outcome;
+      return outcome.kind === 'rolled back' && isConnectionLoss(error)
+        ? { ...outcome, again: 'after a pause' }
+        : outcome;
     }
     case undefined:
       return { kind: 'unknown', error: new CommitOutcomeUnknownError(identity.xid ?? undefined, error) };
@@ -106,6 +112,7 @@ function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>
     return { kind: 'unknown', error: new BeginFailedError(scope.transaction.beginFailure) };
   }
   const asked = scope.transaction.mustRetry ?? error;
-  const again = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
+  const isRetried = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
+  const again = isRetried && (asked instanceof PrecautionNeededError ? 'at once' : 'after a pause');
   return { kind: 'rolled back', error, again, effects: scope.effectsAfterRollback };
 }

@@ -13,6 +13,34 @@ export class TransactionEndedError extends BellwetherError {
   }
 }
 
+/** The transaction found out on its way that it needs a lock from the start. The runner runs it again with that. */
+export class PrecautionNeededError extends BellwetherError {
+  override readonly code = 'E_PRECAUTION_NEEDED';
+  override readonly recovery = 'retry-transaction';
+
+  constructor() {
+    super({
+      what: 'The transaction needs a lock that it can take only before anything else.',
+      remedy: 'Run the transaction again; the runner does so by itself, with the lock taken first.',
+    });
+  }
+}
+
+/** The table of guards, which declared rules over several rows need, is not there. */
+export class GuardsMissingError extends BellwetherError {
+  override readonly code = 'E_GUARDS_MISSING';
+  override readonly recovery = 'fix-the-setup';
+
+  constructor(table: string, cause: unknown) {
+    super({
+      what: `The table "${table}", which @Invariant and @LockedBy need, is not there and could not be made.`,
+      remedy: 'Run bellwether migrate up as a user who may create tables, and let this user update that one.',
+      details: { table },
+      cause,
+    });
+  }
+}
+
 /** Something failed inside the transaction and was caught there, so that nothing of it can be committed. */
 export class TransactionDoomedError extends BellwetherError {
   override readonly code = 'E_TRANSACTION_DOOMED';

@@ -1,9 +1,10 @@
 import type { Connection, Statement, StatementResult } from '../database/connection';
 import { isConnectionLoss } from '../database/sqlstate';
 import type { IsolationLevel } from '../theory/isolation';
-import { TransactionEndedError } from './errors';
+import { PrecautionNeededError, TransactionEndedError } from './errors';
 import type { TransactionOptions } from './options';
 import { beginText } from './options';
+import type { Precaution, Precautions } from './precautions';
 
 export interface AttemptFacts {
   readonly owner: object;
@@ -11,6 +12,8 @@ export interface AttemptFacts {
   readonly attempt: number;
   readonly isolation: IsolationLevel;
   readonly options: TransactionOptions;
+  /** Those of all attempts together. */
+  readonly precautions: Precautions;
 }
 
 /** Where a transaction stands on the server. A lost COMMIT is looked up by `xid`. */
@@ -42,6 +45,8 @@ export class OpenTransaction {
   readonly attempt: number;
   readonly isolation: IsolationLevel;
   readonly options: TransactionOptions;
+  /** What it holds from the start. */
+  readonly precautions: Precautions;
   /** Which session the transaction belongs to: its identity only. */
   readonly owner: object;
   /** Says that PostgreSQL asked to run the whole again; nothing in it can be committed any more. */
@@ -63,6 +68,7 @@ export class OpenTransaction {
     this.attempt = facts.attempt;
     this.isolation = facts.isolation;
     this.options = facts.options;
+    this.precautions = facts.precautions;
   }
 
   get hasBegun(): boolean {
@@ -77,6 +83,12 @@ export class OpenTransaction {
   /** Whether one of those was a write that took effect by itself. */
   get hasWrittenAlone(): boolean {
     return this.#hasWrittenAlone;
+  }
+
+  /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
+  runAgainWith(precaution: Precaution): never {
+    this.precautions.add(precaution);
+    throw (this.mustRetry ??= new PrecautionNeededError()) as Error;
   }
 
   /** Rejects with the driver's error, or with that of BEGIN, which the statement was sent along with. */
@@ -141,6 +153,15 @@ export class OpenTransaction {
       this.#beginFailure = error;
       this.#connection.discard(error as Error);
     });
+    if (!this.precautions.isEmpty) this.#takePrecautions();
+  }
+
+  /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */
+  #takePrecautions(): void {
+    for (const statement of this.precautions.statements()) {
+      this.#connection.run(statement).catch((error: unknown) => (this.#beginFailure ??= error));
+      if (statement.writes !== false) this.#askXid();
+    }
   }
 
   #askXid(): void {

@@ -2,7 +2,9 @@ import type { Statement, StatementResult } from '../database/connection';
 import { ConnectionLostError } from '../database/errors';
 import { isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import { BellwetherError } from '../core/errors';
+import { commitTasks } from './before-commit';
 import { SiblingWaitError, TransactionDoomedError, TransactionEndedError } from './errors';
+import { Notes } from './notes';
 import type { OpenTransaction } from './open-transaction';
 
 export type Effect = () => void | Promise<void>;
@@ -18,6 +20,7 @@ const SIBLING_WAIT_MS = 60_000;
  */
 export class Scope {
   readonly transaction: OpenTransaction;
+  readonly notes: Notes;
   readonly #parent: Scope | undefined;
   readonly #enrolled = new Map<object, () => void>();
   readonly #born = new WeakSet<object>();
@@ -36,6 +39,7 @@ export class Scope {
   constructor(transaction: OpenTransaction, parent?: Scope) {
     this.transaction = transaction;
     this.#parent = parent;
+    this.notes = new Notes(parent?.notes);
     if (parent) this.#savepoint = `bw_${++transaction.savepoints}`;
   }
 
@@ -141,20 +145,29 @@ export class Scope {
   }
 
   /**
-   * Waits for what nobody awaited, so that the end comes after it and knows its outcome; then closes, in the same
-   * step as the last look, so that nothing slips in between.
+   * Waits for what nobody awaited, so that the end comes after it and knows its outcome, and has the tasks done that
+   * come before COMMIT; then closes, in the same step as the last look, so that nothing slips in between.
    *
-   * @throws as `assertCommittable` does
+   * @throws as `assertCommittable` does, and what a task throws
    */
   async finish(): Promise<void> {
     for (;;) {
       await allMicrotasks();
       if (this.#openChild) await this.#openChild.ended;
       else if (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-      else break;
+      else if (!(await this.#hasRunTask())) break;
     }
     this.close();
     this.assertCommittable();
+  }
+
+  /** Only in the outermost scope: the others hand over what is noted. */
+  async #hasRunTask(): Promise<boolean> {
+    const [task] = this.#parent ? [] : commitTasks(this.notes);
+    if (task === undefined) return false;
+    this.assertCommittable();
+    await task.run(this.notes.take(task));
+    return true;
   }
 
   /** Waits for the answers of the statements that are sent, here and in nested ones, whose bodies may run on. */
@@ -232,6 +245,7 @@ export class Scope {
 
   #adopt(child: Scope): void {
     this.#enrolAll(child);
+    this.notes.adopt(child.notes);
     this.#afterCommit.push(...child.#afterCommit);
     this.#afterRollback.push(...child.#afterRollback);
     this.#afterUndoing.push(...child.#afterUndoing);

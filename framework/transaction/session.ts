@@ -13,14 +13,18 @@ import { pauseAfter } from './backoff';
 import { currentScope, runInScope } from './context';
 import { runEffects } from './effects';
 import { AfterCommitError, NestedTransactionError, RetriesExhaustedError } from './errors';
+import { makeGuards } from './make-guards';
 import { checkTransactionOptions } from './options';
 import type { TransactionOptions } from './options';
+import { Precautions } from './precautions';
 import { RetryQueue } from './retry-queue';
 import type { Scope } from './scope';
 import { Transaction } from './transaction';
 
 const DEFAULT_ATTEMPTS = 30;
 const DEFAULT_RETRY_BUDGET_MS = 30_000;
+/** Each adds a precaution to those before; nobody has needed more than a few. */
+const MOST_RUNS_FOR_PRECAUTIONS = 20;
 
 let transactions = 0;
 
@@ -91,7 +95,7 @@ export class Session {
         }
         const known = translateDatabaseError(error);
         if (!(known instanceof BellwetherError) || known.recovery !== 'retry-transaction') throw known;
-        await this.#pauseOrGiveUp(attempt, begunAt, {}, known, 0);
+        await this.#pauseOrGiveUp(attempt, attempt, begunAt, {}, known, 0);
       }
     }
   }
@@ -116,9 +120,11 @@ export class Session {
     const id = ++transactions;
     const begunAt = performance.now();
     const isolation = options.isolation ?? this.pool.options.isolation;
+    const precautions = new Precautions();
+    let failures = 0;
     for (let attempt = 1; ; attempt++) {
-      const run = () => this.#observedAttempt({ owner: this, id, attempt, isolation, options }, body);
-      const outcome = await (attempt === 1 ? run() : this.#retries.inTurn(run));
+      const run = () => this.#observedAttempt({ owner: this, id, attempt, isolation, options, precautions }, body);
+      const outcome = await (failures === 0 ? run() : this.#retries.inTurn(run));
       if (outcome.kind === 'committed') {
         const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
         if (failures.length > 0) throw new AfterCommitError(failures, outcome.effects.length);
@@ -127,7 +133,10 @@ export class Session {
       if (outcome.kind === 'unknown') throw outcome.error;
       try {
         if (!outcome.again) throw outcome.error;
-        await this.#pauseOrGiveUp(attempt, begunAt, options, outcome.error, id);
+        const isAtOnce = outcome.again === 'at once' && attempt - failures <= MOST_RUNS_FOR_PRECAUTIONS;
+        if (!isAtOnce) failures += 1;
+        await this.#pauseOrGiveUp(attempt, isAtOnce ? 0 : failures, begunAt, options, outcome.error, id);
+        if (precautions.takeNeedOfGuards()) await makeGuards(this.pool);
       } catch (error) {
         await runEffects(outcome.effects, { transactionId: id, after: 'rollback' }, this.bus);
         throw error;
@@ -135,22 +144,26 @@ export class Session {
     }
   }
 
-  /** @throws RetriesExhaustedError when the attempts or the time are used up */
+  /**
+   * @param failures how many of the attempts count; 0 to go on at once
+   * @throws RetriesExhaustedError when the attempts or the time are used up
+   */
   async #pauseOrGiveUp(
     attempt: number,
+    failures: number,
     begunAt: number,
     { attempts = DEFAULT_ATTEMPTS, retryBudgetMs = DEFAULT_RETRY_BUDGET_MS }: TransactionOptions,
     error: unknown,
     transactionId: number,
   ): Promise<void> {
-    const pauseMs = pauseAfter(attempt);
+    const pauseMs = failures === 0 ? 0 : pauseAfter(failures);
     const elapsedMs = performance.now() - begunAt;
-    if (attempt >= attempts || elapsedMs + pauseMs > retryBudgetMs) {
+    if (failures >= attempts || elapsedMs + pauseMs > retryBudgetMs) {
       const isOurs = error instanceof BellwetherError && error.recovery === 'retry-transaction';
       throw isOurs ? new RetriesExhaustedError({ attempts: attempt, elapsedMs }, error) : error;
     }
     this.bus.emit('transaction:retry', { transactionId, attempt, pauseMs, error });
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 
   async #nested<T>(scope: Scope, options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 import { groupBy } from '../core/group-by';
+import { quotedName } from '../database/quoted-name';
 import type { Session } from '../transaction/session';
 
 /** A column as PostgreSQL's catalogs describe it. */
@@ -53,7 +54,7 @@ export async function readCatalog(
   session: Session,
   tables: readonly string[],
 ): Promise<ReadonlyMap<string, CatalogTable>> {
-  const names = tables.map(quoted);
+  const names = tables.map(quotedName);
   const read = async (text: string) => (await session.execute({ text, values: [names], writes: false })).rows;
   const [columns, indexes, constraints] = await Promise.all([read(COLUMNS), read(UNIQUE_INDEXES), read(CONSTRAINTS)]);
   const columnsByTable = groupBy(columns, (row) => row[0]);
@@ -61,7 +62,7 @@ export async function readCatalog(
   const constraintsByTable = groupBy(constraints, (row) => row[0]);
   return new Map(
     tables.flatMap((table): [string, CatalogTable][] => {
-      const name = quoted(table);
+      const name = quotedName(table);
       const found = columnsByTable.get(name);
       if (!found) return [];
       const held = constraintsByTable.get(name) ?? [];
@@ -88,12 +89,4 @@ function toColumn(row: unknown[]): [string, CatalogColumn] {
 function toIndex(row: unknown[]): UniqueIndex {
   const [, name, isPartial, keys] = row as [string, string, boolean, string[]];
   return { name, isPartial, keys };
-}
-
-/** `shop.items` names a table in a schema, as in statements. */
-function quoted(table: string): string {
-  return table
-    .split('.')
-    .map((part) => `"${part.replace(/"/g, '""')}"`)
-    .join('.');
 }

@@ -1,0 +1,65 @@
+import { BellwetherError } from '../core/errors';
+import { LockNotAvailableError, UndefinedObjectError } from '../database/errors';
+import type { Statement } from '../database/statement';
+import { takeGuards } from './guards';
+import { Topic } from './notes';
+import type { Scope } from './scope';
+import type { Session } from './session';
+
+/**
+ * How long a guard is waited for in the middle of a transaction, in milliseconds; then the whole is run again with
+ * the guard taken first. Less than PostgreSQL's `deadlock_timeout`, so that what would be a deadlock is none.
+ */
+const PATIENCE_MS = 500;
+
+const HELD = new Topic<number>();
+
+/**
+ * Holds these guards until the transaction ends: whoever has committed under one of them can be seen from here on, and
+ * nobody else commits under one before. Those that are held already cost nothing; the others one statement, sent in
+ * this turn of the event loop.
+ *
+ * A guard that is out of the fixed order, or for which waiting is vain since the snapshot would be older, is not
+ * waited for: the transaction is run again with it taken first.
+ */
+export async function holdGuards(session: Session, wanted: Iterable<number>): Promise<void> {
+  const scope = session.scope!;
+  const held = heldGuards(scope);
+  const missing = [...new Set(wanted)].filter((guard) => !held.has(guard));
+  if (missing.length === 0) return;
+  for (const guard of missing) scope.notes.add(HELD, String(guard), guard); // what is sent from here on is behind them
+  const isInOrder = Math.min(...missing) > Math.max(-1, ...held);
+  const { transaction } = scope;
+  const all = [...held, ...missing];
+  try {
+    const taken = await send(session, scope, missing, isInOrder);
+    if (taken < missing.length) transaction.runAgainWith({ guards: all, needGuards: true });
+  } catch (error) {
+    if (error instanceof UndefinedObjectError) transaction.runAgainWith({ needGuards: true });
+    if (error instanceof LockNotAvailableError) transaction.runAgainWith({ guards: all });
+    if (isRetried(error)) transaction.precautions.add({ guards: all });
+    throw error;
+  }
+}
+
+export function heldGuards({ notes, transaction }: Scope): ReadonlySet<number> {
+  return new Set([...transaction.precautions.guards, ...notes.all(HELD).values()]);
+}
+
+async function send(session: Session, scope: Scope, guards: number[], isInOrder: boolean): Promise<number> {
+  const { hasBegun, isolation, options } = scope.transaction;
+  const run = (statement: Statement) => session.execute(statement, scope);
+  if (!hasBegun) return (await run(takeGuards(guards))).rowCount;
+  if (!isInOrder || isolation !== 'read committed') return (await run(takeGuards(guards, { nowait: true }))).rowCount;
+  const patienceMs = Math.min(PATIENCE_MS, options.lockTimeoutMs || PATIENCE_MS);
+  const [, { rowCount }] = await Promise.all([
+    run({ text: `set local lock_timeout = ${patienceMs}`, writes: false }),
+    run(takeGuards(guards)),
+    run({ text: `set local lock_timeout = ${options.lockTimeoutMs ?? 'default'}`, writes: false }),
+  ]);
+  return rowCount;
+}
+
+function isRetried(error: unknown): boolean {
+  return error instanceof BellwetherError && error.recovery === 'retry-transaction';
+}

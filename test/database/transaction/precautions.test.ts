@@ -1,0 +1,283 @@
+import { Column, currentTransaction, Id, Model, Table } from 'bellwether';
+import type { FrameworkEvents, IsolationLevel } from 'bellwether';
+import { countRoundTrips } from 'bellwether/testing';
+import { CommitTask } from '../../../framework/transaction/before-commit';
+import { currentSession } from '../../../framework/transaction/current';
+import { heldGuards, holdGuards } from '../../../framework/transaction/hold-guards';
+import { makeGuards } from '../../../framework/transaction/make-guards';
+import type { Precaution } from '../../../framework/transaction/precautions';
+import { barrier, errorOf, setUp, signal, untilBlocked } from './support';
+
+@Table('accounts')
+class Account extends Model {
+  @Id('integer') declare id: number;
+  @Column('integer') declare balance: number;
+}
+
+const { database, db, open } = setUp(`create table accounts (id int primary key, balance int not null)`);
+beforeEach(() => database().pool.query('truncate accounts; insert into accounts values (1, 100), (2, 100)'));
+
+const scope = () => currentSession().scope!;
+const hold = (...guards: number[]) => holdGuards(currentSession(), guards);
+const balances = async () =>
+  (await database().pool.query<{ balance: number }>('select balance from accounts order by id')).rows.map(
+    (r) => r.balance,
+  );
+
+async function deadlocks(): Promise<number> {
+  const { rows } = await database().pool.query<{ n: string }>(
+    'select deadlocks as n from pg_stat_database where datname = current_database()',
+  );
+  return Number(rows[0]!.n);
+}
+
+/** What is told of retries while `body` runs. */
+async function retries(body: () => Promise<unknown>): Promise<FrameworkEvents['transaction:retry'][]> {
+  const heard: FrameworkEvents['transaction:retry'][] = [];
+  const off = db().on('transaction:retry', (event) => heard.push(event));
+  await body();
+  off();
+  return heard;
+}
+
+describe('a transaction that asks for a precaution', () => {
+  const ROW = { table: 'accounts', keyColumn: 'id', key: 1 };
+  test.each<[string, Precaution]>([
+    ['a table', { tables: ['accounts'] }],
+    ['a row', { rows: [ROW] }],
+  ])('runs again with %s locked before anything else, at once, and as no attempt of its own', async (_name, needed) => {
+    const seen: unknown[] = [];
+    const heard = await retries(() =>
+      db().transaction({ attempts: 1, isolation: 'repeatable read' }, async (tx) => {
+        seen.push(tx.attempt);
+        if (tx.attempt === 1) scope().transaction.runAgainWith(needed);
+        await Account.first();
+        const { rows } = await database().pool.query(
+          `select from pg_locks where relation = 'accounts'::regclass and mode in ('ShareRowExclusiveLock', 'RowShareLock')`,
+        );
+        seen.push(rows.length);
+      }),
+    );
+    expect(seen).toEqual([1, 2, 1]);
+    expect(heard).toEqual([expect.objectContaining({ attempt: 1, pauseMs: 0 })]);
+    expect(heard[0]!.error).toMatchObject({ code: 'E_PRECAUTION_NEEDED' });
+  });
+
+  test.each<IsolationLevel>(['repeatable read', 'serializable'])(
+    'sees under %s what was committed while it waited for the table',
+    async (isolation) => {
+      const [locked, waiting] = [signal(), signal()];
+      const other = db().transaction({ isolation: 'read committed' }, async () => {
+        await Account.where({ id: 1 }).increment({ balance: 11 });
+        locked.give();
+        await waiting.promise;
+      });
+      await locked.promise;
+      const seen = db().transaction({ isolation }, async (tx) => {
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'] });
+        return (await Account.find(1)).balance;
+      });
+      await untilBlocked(database());
+      waiting.give();
+      await other;
+      expect(await seen).toBe(111);
+    },
+  );
+
+  test('is run again as a whole from within a savepoint, though the body catches it', async () => {
+    const ran: number[] = [];
+    await db().transaction(async (tx) => {
+      ran.push(tx.attempt);
+      await Account.where({ id: 1 }).increment({ balance: 1 });
+      await db()
+        .transaction({ savepoint: true }, async () => {
+          if (tx.attempt === 1) scope().transaction.runAgainWith({ rows: [ROW] });
+          await Account.where({ id: 2 }).increment({ balance: 1 });
+        })
+        .catch(() => undefined);
+    });
+    expect(ran).toEqual([1, 2]);
+    expect(await balances()).toEqual([101, 101]);
+  });
+
+  test('takes it in the flight of BEGIN', async () => {
+    const tap = await countRoundTrips(database().url);
+    const counted = await open({ url: tap.url });
+    await counted.use(async () => Account.first());
+    const trips = await tap.count(() =>
+      counted.transaction(async (tx) => {
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'], rows: [ROW], guards: [] });
+        await Account.first();
+      }),
+    );
+    expect(trips).toBe(2); // BEGIN, both locks and the read; COMMIT
+    await tap.close();
+  });
+
+  test('that is not to be had in time fails with the lock, at the first statement of the body', async () => {
+    const [locked, done] = [signal(), signal()];
+    const other = db().transaction(async () => {
+      await Account.lock('for update').find(1);
+      locked.give();
+      await done.promise;
+    });
+    await locked.promise;
+    const error = await errorOf(
+      db().transaction({ lockTimeoutMs: 20 }, async (tx) => {
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ rows: [ROW] });
+        await Account.find(2);
+      }),
+    );
+    expect(error).toMatchObject({ code: 'E_LOCK_NOT_AVAILABLE', recovery: 'try-later' });
+    done.give();
+    await other;
+  });
+
+  test('asks without end: the attempts bound it', async () => {
+    const error = await errorOf(
+      db().transaction({ attempts: 2 }, () => scope().transaction.runAgainWith({ rows: [ROW] })),
+    );
+    expect(error).toMatchObject({ code: 'E_RETRIES_EXHAUSTED', cause: { code: 'E_PRECAUTION_NEEDED' } });
+  });
+});
+
+describe('work before COMMIT', () => {
+  class Recorder extends CommitTask<string> {
+    readonly ran: string[][] = [];
+    during: () => unknown = () => undefined;
+    async run(notes: ReadonlyMap<string, string>): Promise<void> {
+      this.ran.push([...notes.values()]);
+      await this.during();
+    }
+  }
+
+  test('runs after the body, over each key once, in the transaction, with what nobody awaited done', async () => {
+    const task = new Recorder();
+    task.during = () => Account.where({ id: 2 }).increment({ balance: 5 });
+    await db().transaction(() => {
+      scope().notes.add(task, 'a', 'first a');
+      scope().notes.add(task, 'a', 'second a');
+      void db().transaction({ savepoint: true }, async () => {
+        await Account.where({ id: 1 }).increment({ balance: 5 });
+        scope().notes.add(task, 'b', 'b');
+      });
+      expect(task.ran).toEqual([]);
+      return Promise.resolve();
+    });
+    expect(task.ran).toEqual([['first a', 'b']]);
+    expect(await balances()).toEqual([105, 105]);
+  });
+
+  test('forgets what was noted behind a savepoint that is undone', async () => {
+    const task = new Recorder();
+    await db().transaction(async () => {
+      const undone = db().transaction({ savepoint: true }, () => {
+        scope().notes.add(task, 'a', 'a');
+        throw new Error('undone');
+      });
+      await undone.catch(() => undefined);
+    });
+    expect(task.ran).toEqual([]);
+  });
+
+  test('rolls the whole back by what it throws, and notes more until nothing is left', async () => {
+    const task = new Recorder();
+    task.during = () => {
+      if (task.ran.length === 3) throw new RangeError('enough');
+      scope().notes.add(task, String(task.ran.length), String(task.ran.length));
+    };
+    const effects: string[] = [];
+    const whole = db().transaction(async () => {
+      await Account.where({ id: 1 }).increment({ balance: 5 });
+      currentTransaction()?.afterRollback(() => void effects.push('rolled back'));
+      scope().notes.add(task, '0', '0');
+    });
+    await expect(whole).rejects.toThrow(RangeError);
+    expect(task.ran).toEqual([['0'], ['1'], ['2']]);
+    expect(await balances()).toEqual([100, 100]);
+    expect(effects).toEqual(['rolled back']);
+  });
+});
+
+describe('guards', () => {
+  test('their table is made by whoever finds it missing, by several at once', async () => {
+    await database().pool.query('drop table if exists bellwether_guards');
+    const all = barrier(4);
+    await Promise.all(
+      [1, 2, 3, 4].map((guard) =>
+        db().transaction(async (tx) => {
+          if (tx.attempt === 1) await all();
+          await hold(guard);
+        }),
+      ),
+    );
+    const { rows } = await database().pool.query(
+      'select count(*)::int as n, sum(turn)::int as turns from bellwether_guards',
+    );
+    expect(rows).toEqual([{ n: 4096, turns: 4 }]);
+  });
+
+  test('a guard whose row is gone is made again', async () => {
+    await makeGuards(currentSession().pool);
+    await database().pool.query('delete from bellwether_guards where bucket = 7');
+    await db().transaction(async () => {
+      await hold(7);
+      await Account.first();
+    });
+    const { rows } = await database().pool.query('select turn::int from bellwether_guards where bucket = 7');
+    expect(rows).toEqual([{ turn: 1 }]);
+  });
+
+  test('where it may not be made, the error says who can', async () => {
+    await database().pool.query('drop table if exists bellwether_guards; drop role if exists nobody_much');
+    await database().pool.query(`create role nobody_much login password 'nobody'`);
+    const url = new URL(database().url);
+    url.username = 'nobody_much';
+    url.password = 'nobody';
+    const poor = await open({ url: url.href });
+    const error = await errorOf(poor.transaction(() => holdGuards(currentSession(), [1])));
+    expect(error.code).toBe('E_GUARDS_MISSING');
+  });
+
+  test('are held once, and those of a savepoint that is undone are not', async () => {
+    await makeGuards(currentSession().pool);
+    await db().transaction({ isolation: 'read committed' }, async () => {
+      await hold(3, 5);
+      await hold(5);
+      const undone = db().transaction({ savepoint: true }, async () => {
+        await hold(9);
+        throw new Error('undone');
+      });
+      await undone.catch(() => undefined);
+      expect([...heldGuards(scope())]).toEqual([3, 5]);
+    });
+    const { rows } = await database().pool.query(
+      'select bucket, turn::int from bellwether_guards where turn > 0 order by 1',
+    );
+    expect(rows).toEqual([3, 5].map((bucket) => ({ bucket, turn: 1 })));
+  });
+
+  test.each<IsolationLevel>(['read committed', 'repeatable read', 'serializable'])(
+    'taken in crossing orders by 16 callers at %s, they deadlock nobody',
+    async (isolation) => {
+      await makeGuards(currentSession().pool);
+      const pool = await open({ poolSize: 16 });
+      const before = await deadlocks();
+      await pool.use(() =>
+        Promise.all(
+          Array.from({ length: 16 }, (_, n) =>
+            pool.transaction({ isolation }, async () => {
+              const [first, second] = n % 2 === 0 ? [100, 200] : [200, 100];
+              await hold(first);
+              await hold(second);
+              const { balance } = await Account.find(1);
+              await Account.where({ id: 1 }).updateAll({ balance: balance + 1 });
+            }),
+          ),
+        ),
+      );
+      expect(await balances()).toEqual([116, 100]);
+      expect((await deadlocks()) - before).toBe(0);
+    },
+  );
+});
