@@ -11,6 +11,18 @@ export type Values = Readonly<Record<string, unknown>>;
 export interface RowVersion {
   readonly xmin: string;
   readonly ctid: string;
+  /** When it was read, on the clock of {@link tick}. */
+  readonly readAt: number;
+}
+
+let now = 0;
+
+/**
+ * The present, on a clock that moves only when it is read: what is read from now on is at or after it. So a
+ * transaction can tell what was read since it began, and reading a row costs no more than copying a number.
+ */
+export function tick(): number {
+  return ++now;
 }
 
 export type Persistence = 'new' | 'stored' | 'destroyed';
@@ -72,13 +84,18 @@ export class RecordState {
     return new RecordState({ ...returned.stored, ...extra }, NOTHING, 'stored', returned.version);
   }
 
+  /** Of a row that is the same as before at another place. */
+  movedTo(version: RowVersion): RecordState {
+    return new RecordState(this.stored, this.assigned, this.persistence, version);
+  }
+
   destroyed(): RecordState {
     return new RecordState(this.stored, this.assigned, 'destroyed', this.version);
   }
 }
 
 /** Compares objects by what they hold; the rest at once, since that is most of what is assigned. */
-function isSame(left: unknown, right: unknown): boolean {
+export function isSame(left: unknown, right: unknown): boolean {
   return typeof left === 'object' && left !== null ? isDeepStrictEqual(left, right) : Object.is(left, right);
 }
 
@@ -91,5 +108,5 @@ export interface Stateful {
 
 /** For hydrators: the state of a row just read. */
 export function stateOfRow(stored: Values, xmin: string, ctid: string): RecordState {
-  return new RecordState(stored, NOTHING, 'stored', { xmin, ctid });
+  return new RecordState(stored, NOTHING, 'stored', { xmin, ctid, readAt: now });
 }

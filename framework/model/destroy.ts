@@ -7,25 +7,28 @@ import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
+import type { DestroyOptions } from './conflict';
+import { assertVersion, lockUnchanged, versionElsewhere } from './conflict';
 import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
-import { inOwnScope, staleError } from './save';
-import { deleteStatement, deleteVersionStatement, isVersion, lockVersionStatement } from './write-statements';
+import { inOwnScope } from './own-scope';
+import { deleteStatement, deleteVersionStatement } from './write-statements';
 
 /** Deletes the row of a record, after its dependents, with callbacks, in one transaction. */
-export async function destroyRecord(record: RecordObject): Promise<void> {
+export async function destroyRecord(record: RecordObject, options: DestroyOptions): Promise<void> {
   const schema = schemaOfRecord(record);
   const { persistence } = record[STATE];
   if (persistence === 'new') throw new RecordNotSavedError(schema.name, 'destroy()');
   if (persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'destroy()');
+  assertVersion(schema, record[STATE], options);
   const session = currentSession();
   if (dependentsOf(schema).length > 0) {
-    await inLockingScope(session, (scope) => destroyWithDependents(session, schema, record, scope));
+    await inLockingScope(session, (scope) => destroyWithDependents(session, schema, record, scope, options));
   } else if (hasCallbacks(schema, ['destroy'])) {
-    await inOwnScope(session, (scope) => destroyAlone(session, schema, record, scope));
+    await inOwnScope(session, (scope) => destroyAlone(session, schema, record, scope, options));
   } else {
-    await deleteVersion(session, schema, record);
+    await deleteVersion(session, schema, record, options);
   }
 }
 
@@ -48,12 +51,12 @@ async function destroyWithDependents(
   schema: ModelSchema,
   record: RecordObject,
   scope: Scope,
+  options: DestroyOptions,
 ): Promise<void> {
   enrol(scope, record);
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   const state = record[STATE];
-  const { rows } = await session.execute(lockVersionStatement(schema, state));
-  if (!rows[0] || !isVersion(state.version, rows[0])) throw await staleError(session, schema, state);
+  await lockUnchanged(session, schema, state, options);
   await withCallbacks(schema, record, 'destroy', async () => {
     await settleDependents(schema, record);
     await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), scope);
@@ -61,19 +64,34 @@ async function destroyWithDependents(
   });
 }
 
-async function destroyAlone(session: Session, schema: ModelSchema, record: RecordObject, scope: Scope): Promise<void> {
+async function destroyAlone(
+  session: Session,
+  schema: ModelSchema,
+  record: RecordObject,
+  scope: Scope,
+  options: DestroyOptions,
+): Promise<void> {
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
-  await withCallbacks(schema, record, 'destroy', () => deleteVersion(session, schema, record));
+  await withCallbacks(schema, record, 'destroy', () => deleteVersion(session, schema, record, options));
 }
 
-async function deleteVersion(session: Session, schema: ModelSchema, record: RecordObject): Promise<void> {
+async function deleteVersion(
+  session: Session,
+  schema: ModelSchema,
+  record: RecordObject,
+  options: DestroyOptions,
+): Promise<void> {
   enrol(session.scope, record);
   const state = record[STATE];
+  assertVersion(schema, state, options); // again: another save of this instance may have come between
   // A foreign key may refuse it; undone by itself, the transaction around it can go on.
   const { rowCount } = await refusedByForeignKey(schema, () =>
     session.executeBehindSavepoint(deleteVersionStatement(schema, state)),
   );
-  if (rowCount === 0) throw await staleError(session, schema, state);
+  if (rowCount === 0) {
+    record[STATE] = state.movedTo(await versionElsewhere(session, schema, state, options));
+    return deleteVersion(session, schema, record, options);
+  }
   record[STATE] = state.destroyed();
 }
 

@@ -20,6 +20,7 @@ import { ValidationError } from '../validation/errors';
 import type { RecordErrors } from '../validation/errors';
 import './accessors';
 import './record-model';
+import type { DestroyOptions } from './conflict';
 import { destroyRecord } from './destroy';
 import { newRecord, takePendingState } from './instantiate';
 import type { RowWait } from './lock';
@@ -120,8 +121,8 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
    * @throws DependentRecordsError when others refer to it that may not go
    * @throws StaleRecordError when the row was changed or deleted since the record was read
    */
-  async destroy(): Promise<this> {
-    await destroyRecord(this);
+  async destroy(options: DestroyOptions = {}): Promise<this> {
+    await destroyRecord(this, options);
     return this;
   }
 

@@ -15,6 +15,7 @@ import type { Assignment } from '../query/statements';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { asValidationError } from '../validation/constraints';
+import { ReadonlyAttributeError } from './errors';
 import { instantiate, newRecord } from './instantiate';
 import { destroyRecord } from './destroy';
 import type { RecordObject } from './record';
@@ -41,7 +42,7 @@ class BoundModel implements RecordModel {
   }
 
   destroy(record: object): Promise<void> {
-    return destroyRecord(record as RecordObject);
+    return destroyRecord(record as RecordObject, {});
   }
 
   instantiate(state: RecordState): object {
@@ -84,6 +85,7 @@ class BoundModel implements RecordModel {
       const column = columnOf(this.#schema, property);
       if (how !== 'set' && !NUMBERS.includes(column.type.name))
         throw new InvalidOperandError(this.#schema.name, property, 'is no number, so nothing can be added to it');
+      if (column.isVersion) throw new ReadonlyAttributeError(this.#schema.name, property);
       if (column.isGenerated)
         throw new InvalidOperandError(this.#schema.name, property, 'is filled in by the database');
       const refusal = value === null && column.isNullable && how === 'set' ? undefined : column.type.refusal(value);

@@ -1,4 +1,4 @@
-import type { Stateful } from '../attributes/record-state';
+import type { RecordState, Stateful } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import { frozenCopy } from '../attributes/deep-freeze';
 import { associationsOf, parentsOf } from '../associations/association';
@@ -8,7 +8,7 @@ import { modelRegistry } from '../schema/registry';
 import { currentSessionIfAny } from '../transaction/current';
 import type { Scope } from '../transaction/scope';
 import { RecordErrors } from '../validation/errors';
-import { ShadowedAttributeError, UnknownAttributeError } from './errors';
+import { ReadonlyAttributeError, ShadowedAttributeError, UnknownAttributeError } from './errors';
 
 /** What the functions of this folder need of a record; the class itself is in `model.ts`. */
 export type RecordObject = Stateful & object;
@@ -29,9 +29,11 @@ export function enrol(scope: Scope | undefined, record: RecordObject): void {
 /** Assigns one attribute; tracked, and put back if the transaction around it is undone or run again. */
 export function assign(record: RecordObject, property: string, value: unknown): void {
   const schema = schemaOfRecord(record);
+  const column = schema.column(property);
+  if (column?.isVersion) throw new ReadonlyAttributeError(schema.name, property);
   const scope = currentSessionIfAny()?.scope;
   if (scope !== undefined && !scope.wasBornHere(record)) enrol(scope, record);
-  const kept = schema.column(property)?.type.isFrozen ? frozenCopy(value) : value;
+  const kept = column?.type.isFrozen ? frozenCopy(value) : value;
   record[STATE] = record[STATE].with(property, kept);
   forgetParentOf(schema, record, property);
 }
@@ -61,6 +63,14 @@ function assignableNames(schema: ModelSchema): string[] {
 function forgetParentOf(schema: ModelSchema, record: RecordObject, property: string): void {
   for (const association of parentsOf(schema)) {
     if (association.foreignKey.property === property) handleOf(record, association).forget();
+  }
+}
+
+/** The same for the keys that are others than `before`, as after reading the row anew. */
+export function forgetParentsElsewhere(schema: ModelSchema, record: RecordObject, before: RecordState): void {
+  for (const association of parentsOf(schema)) {
+    const { property } = association.foreignKey;
+    if (record[STATE].get(property) !== before.get(property)) handleOf(record, association).forget();
   }
 }
 

@@ -12,22 +12,21 @@ import {
 } from '../associations/parents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
 import type { Statement, StatementResult } from '../database/connection';
-import { selectStatement } from '../query/statements';
-import { planFor } from '../query/plan';
 import type { ModelSchema } from '../schema/model-schema';
-import { runInScope } from '../transaction/context';
 import { currentSession } from '../transaction/current';
 import type { Session } from '../transaction/session';
-import type { Scope } from '../transaction/scope';
 import { asValidationError } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
 import { validateRecord } from '../validation/validate';
-import { RecordDestroyedError, StaleRecordError } from './errors';
+import type { ConflictOptions } from './conflict';
+import { assertVersion, conflictMode, saveMerging, versionElsewhere } from './conflict';
+import { RecordDestroyedError } from './errors';
+import { inOwnScope } from './own-scope';
 import { assign, assertNotShadowed, enrol, errorsOf, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
 import { insertStatement, updateStatement, writtenProperties } from './write-statements';
 
-export interface SaveOptions {
+export interface SaveOptions extends ConflictOptions {
   /** A validation context besides `create` or `update`: rules that name it are run too. */
   readonly context?: string;
 }
@@ -37,29 +36,28 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
   const schema = schemaOfRecord(record);
   assertNotShadowed(schema, record);
   if (record[STATE].persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'save()');
+  assertVersion(schema, record[STATE], options);
   const session = currentSession();
   const deed = record[STATE].persistence === 'new' ? 'create' : 'update';
+  const isMerged = conflictMode(schema, options) === 'merge' && deed === 'update';
+  const settling = (save: () => Promise<void>) => (isMerged ? saveMerging(session, schema, record, save) : save());
   // One statement is a transaction by itself; with anything beside it, the two need one around them.
   if (!hasCallbacks(schema, ['validation', 'save', deed]) && schema.facts('validator').length === 0) {
-    await validate(schema, record, options.context);
-    await write(session, schema, record);
-    return;
+    return settling(async () => {
+      await validate(schema, record, options.context);
+      await write(session, schema, record, options);
+    });
   }
   await inOwnScope(session, async (scope) => {
     enrol(scope, record);
     registerOutcomeCallbacks(schema, record, deed, scope);
-    await validate(schema, record, options.context);
-    await withCallbacks(schema, record, 'save', () =>
-      withCallbacks(schema, record, deed, () => write(session, schema, record)),
-    );
+    await settling(async () => {
+      await validate(schema, record, options.context);
+      await withCallbacks(schema, record, 'save', () =>
+        withCallbacks(schema, record, deed, () => write(session, schema, record, options)),
+      );
+    });
   });
-}
-
-/** Runs `body` in a transaction; in the one around it, if any, so that its failure undoes `body` alone. */
-export function inOwnScope<T>(session: Session, body: (scope: Scope) => Promise<T>): Promise<T> {
-  const { scope } = session;
-  if (scope) return scope.savepoint((child) => runInScope(child, () => body(child)));
-  return session.transaction({}, () => body(session.scope!));
 }
 
 /** @throws ValidationError; the same problems are then in the record's `errors` */
@@ -99,9 +97,14 @@ function referencesOf(schema: ModelSchema, associations: readonly string[]): str
 const underWay = new WeakMap<RecordObject, Promise<void>>();
 
 /** One write of a record at a time: two saves at once would insert it twice, or the second be refused as stale. */
-async function write(session: Session, schema: ModelSchema, record: RecordObject): Promise<void> {
+async function write(
+  session: Session,
+  schema: ModelSchema,
+  record: RecordObject,
+  options: ConflictOptions,
+): Promise<void> {
   for (let earlier = underWay.get(record); earlier; earlier = underWay.get(record)) await Promise.allSettled([earlier]);
-  const writing = writeNow(session, schema, record);
+  const writing = writeNow(session, schema, record, options);
   underWay.set(record, writing);
   try {
     await writing;
@@ -110,9 +113,15 @@ async function write(session: Session, schema: ModelSchema, record: RecordObject
   }
 }
 
-async function writeNow(session: Session, schema: ModelSchema, record: RecordObject): Promise<void> {
+async function writeNow(
+  session: Session,
+  schema: ModelSchema,
+  record: RecordObject,
+  options: ConflictOptions,
+): Promise<void> {
   const isNew = record[STATE].persistence === 'new';
   const before = record[STATE];
+  assertVersion(schema, before, options); // again: another save of this instance, or a callback, may have come between
   if (!isNew && writtenProperties(schema, before).length === 0) {
     if (!before.isChanged) return;
     enrol(session.scope, record);
@@ -128,7 +137,10 @@ async function writeNow(session: Session, schema: ModelSchema, record: RecordObj
     : updateStatement(schema, state, properties, parents);
   const { rows } = await send(session, schema, record, statement, properties);
   const [row] = rows;
-  if (!row) return refuse(session, schema, record, state, parents);
+  if (!row) {
+    await refuseUnlessMoved(session, schema, record, state, parents, options);
+    return writeNow(session, schema, record, options);
+  }
   const virtuals = Object.fromEntries(
     schema.virtuals.filter((name) => state.get(name) !== undefined).map((name) => [name, state.get(name)]),
   );
@@ -182,14 +194,15 @@ function mayBeRefused(schema: ModelSchema, properties: readonly string[]): boole
   );
 }
 
-/** No row came back: a parent is not there, or the row is not the one that was read. */
-async function refuse(
+/** No row came back: a parent is not there, or the row is not the one that was read, or not where it was. */
+async function refuseUnlessMoved(
   session: Session,
   schema: ModelSchema,
   record: RecordObject,
   state: RecordState,
   parents: readonly Association[],
-): Promise<never> {
+  options: ConflictOptions,
+): Promise<void> {
   const absent = await absentParents(parents, state);
   if (absent.length > 0) {
     errorsOf(record).replace(absent);
@@ -202,13 +215,5 @@ async function refuse(
       parents.map(({ property }) => ({ attribute: property, code: 'required', message: 'must exist' })),
     );
   }
-  throw await staleError(session, schema, state);
-}
-
-export async function staleError(session: Session, schema: ModelSchema, state: RecordState): Promise<StaleRecordError> {
-  const { property } = schema.primaryKey;
-  const key = state.stored[property];
-  const condition = { kind: 'compare', property, operator: '=', value: key } as const;
-  const { rows } = await session.execute(selectStatement({ ...planFor(schema), condition }, { kind: 'exists' }));
-  return new StaleRecordError(schema.name, key, rows.length === 0);
+  record[STATE] = record[STATE].movedTo(await versionElsewhere(session, schema, state, options));
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
-import type { RecordState, RowVersion } from '../attributes/record-state';
+import type { RecordState } from '../attributes/record-state';
 import { selectedNames } from '../attributes/hydrator';
 import type { Association } from '../associations/association';
 import type { Statement } from '../database/connection';
@@ -55,6 +55,10 @@ export function updateStatement(
     const sets = properties.map((property) => {
       return sql`${sql.ref(schema.column(property)!.name)} = ${binder.bind(undefined)}`;
     });
+    if (schema.versionColumn) {
+      const version = sql.ref(schema.versionColumn.name);
+      sets.push(sql`${version} = ${version} + 1`);
+    }
     const from = parents.length === 0 ? sql`` : sql`from ${lockedParents(parents, binder)}`;
     return compilable(
       sql`update ${sql.table(schema.table)} set ${sql.join(sets)} ${from} where ${versionMatches(schema, binder)} ${returned(schema)}`,
@@ -76,19 +80,6 @@ export function deleteStatement(schema: ModelSchema, state: RecordState): Statem
       sql`delete from ${sql.table(schema.table)} where ${sql.ref(schema.primaryKey.name)} = ${binder.bind(undefined)}`,
     ),
   );
-}
-
-/** The version of the row as it is now, locked until the transaction ends. */
-export function lockVersionStatement(schema: ModelSchema, state: RecordState): Statement {
-  return statementFor(`lock version ${schema.id}`, [encodedKey(schema, state)], false, (binder) =>
-    compilable(
-      sql`select xmin, ctid from ${sql.table(schema.table)} where ${sql.ref(schema.primaryKey.name)} = ${binder.bind(undefined)} for update`,
-    ),
-  );
-}
-
-export function isVersion(version: RowVersion | undefined, [xmin, ctid]: readonly unknown[]): boolean {
-  return version?.xmin === xmin && version?.ctid === ctid;
 }
 
 function returned(schema: ModelSchema): RawBuilder<unknown> {

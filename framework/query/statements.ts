@@ -90,7 +90,13 @@ export function updateStatement(plan: SelectPlan, assignments: readonly Assignme
       const sign = how === 'add' ? sql`+` : sql`-`;
       return [name, how === 'set' ? bound : sql`${sql.ref(name)} ${sign} ${bound}`] as const;
     });
-    return narrowed(offline.updateTable(schema.table).set(Object.fromEntries(changes)), plan, binder);
+    const { versionColumn } = schema;
+    const counted = versionColumn ? { [versionColumn.name]: sql`${sql.ref(versionColumn.name)} + 1` } : {};
+    return narrowed(
+      offline.updateTable(schema.table).set({ ...Object.fromEntries(changes), ...counted }),
+      plan,
+      binder,
+    );
   };
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
   const values = assignments.map(({ property, value }) => encoded(schema, property, value));

@@ -66,6 +66,7 @@ function toColumn(fact: ColumnFact, source: FactSource, complain: (property: str
     isGenerated: fact.isGenerated ?? false,
     initial: fact.initial,
     timestamp: fact.timestamp,
+    isVersion: fact.isVersion ?? false,
   };
 }
 

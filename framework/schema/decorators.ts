@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { ColumnType, ColumnTypeName, ColumnValue, KeyTypeName } from './column-types';
 import { COLUMN_TYPE_NAMES, columnType, columnTypeOfClass, enumType } from './column-types';
 import { snakeCase } from './naming';
-import type { ColumnFact, ModelClass } from './facts';
+import type { ColumnFact, ModelClass, OnConflict } from './facts';
 import { modelRegistry } from './registry';
 
 export interface ColumnOptions {
@@ -39,9 +39,22 @@ type ValueUnder<N extends ColumnTypeName, O extends ColumnOptions> =
   | (O extends { values: readonly (infer E)[] } ? (N extends 'enum' ? E : readonly E[]) : ColumnValue<N>)
   | (O extends { nullable: true } ? null : never);
 
+export interface TableOptions {
+  /**
+   * What becomes of a save whose row was changed by somebody else since the record was read.
+   *
+   * - `fail`   StaleRecordError (default)
+   * - `retry`  the transaction that read the record is run again from the start; a record that was read before it
+   *            fails as stale all the same, since running again would not read it anew
+   * - `merge`  what only one of the two changed is kept, attribute by attribute; MergeConflictError where both
+   *            changed one differently. JSON values and arrays are attributes as a whole.
+   */
+  readonly onConflict?: OnConflict;
+}
+
 /** Says which table holds the records of a model. */
-export function Table(name: string): (model: ModelClass) => void {
-  return (model) => modelRegistry.declare(model, { kind: 'table', name });
+export function Table(name: string, options: TableOptions = {}): (model: ModelClass) => void {
+  return (model) => modelRegistry.declare(model, { kind: 'table', name, ...options });
 }
 
 /**
@@ -92,6 +105,46 @@ export function Virtual(): PropertyDecorator {
   return (prototype, key) =>
     modelRegistry.declare(prototype.constructor as ModelClass, { kind: 'virtual', property: String(key) });
 }
+
+type VersionTypeName = 'integer' | 'bigint';
+
+/** Like {@link ColumnDecorator}, and only on a `readonly` property. */
+export type VersionDecorator<V> = <K extends string, M extends { readonly [P in K]: V }>(
+  prototype: M,
+  property: K & IfReadonly<Pick<M, K>>,
+) => void;
+
+/** Nothing fits it, unless all properties of `P` are readonly: two types are equal to the compiler with their modifiers. */
+type IfReadonly<P> = (<T>() => T extends P ? 1 : 2) extends <T>() => T extends Readonly<P> ? 1 : 2 ? unknown : never;
+
+/**
+ * The version of a row: 1 when it is inserted, one more at each save and at each `updateAll`, `increment` and
+ * `decrement`. For those who hand a version out, in a form or an API, and get it back: `save({ ifVersion })`.
+ * Raw SQL does not count it on; a save is refused as stale after that all the same.
+ */
+export function Version(options?: Pick<ColumnOptions, 'name'>): VersionDecorator<number | bigint>;
+export function Version<N extends VersionTypeName>(
+  type: N,
+  options?: Pick<ColumnOptions, 'name'>,
+): VersionDecorator<ColumnValue<N>>;
+export function Version(
+  first?: VersionTypeName | Pick<ColumnOptions, 'name'>,
+  second?: Pick<ColumnOptions, 'name'>,
+): PropertyDecorator {
+  const [type, options] = typeof first === 'string' ? [first, second ?? {}] : [undefined, first ?? {}];
+  return (prototype, key) => {
+    const isBig = type === 'bigint' || Reflect.getMetadata('design:type', prototype, key) === BigInt;
+    declareColumn(prototype, key, type, options, { isVersion: true, initial: () => (isBig ? 1n : 1) });
+  };
+}
+
+modelRegistry.addRule(({ columns }) => {
+  const versions = columns.filter(({ isVersion }) => isVersion);
+  return versions.flatMap(({ property, type }, index) => [
+    ...(index > 0 ? [`.${property}: is the second @Version; one counts for the whole row.`] : []),
+    ...(['integer', 'bigint'].includes(type.name) ? [] : [`.${property}: is the @Version and cannot be ${type.name}.`]),
+  ]);
+});
 
 function declareColumn(
   prototype: object,

@@ -5,9 +5,18 @@ export type ModelClass = abstract new (...args: never[]) => object;
 
 /** What decorators say. A feature adds its kinds by merging its own slots into this interface. */
 export interface FactSlots {
-  table: { readonly name: string };
+  table: TableFact;
   column: ColumnFact;
   virtual: { readonly property: string };
+}
+
+/** What becomes of a save whose row was changed by somebody else since the record was read. */
+export const ON_CONFLICT = ['fail', 'retry', 'merge'] as const;
+export type OnConflict = (typeof ON_CONFLICT)[number];
+
+export interface TableFact {
+  readonly name: string;
+  readonly onConflict?: OnConflict;
 }
 
 export interface ColumnFact {
@@ -25,6 +34,8 @@ export interface ColumnFact {
   readonly initial?: (() => unknown) | undefined;
   /** `created`: set when the row is inserted. `updated`: set at every write. */
   readonly timestamp?: 'created' | 'updated';
+  /** Counts the writes of a row; the framework alone sets it. */
+  readonly isVersion?: boolean;
   /** Made by another declaration; gives way to a column that is declared by itself. */
   readonly isImplied?: boolean;
 }

@@ -1,5 +1,5 @@
 import type { ColumnType } from './column-types';
-import type { Fact, FactKind, FactOf, ModelClass } from './facts';
+import type { Fact, FactKind, FactOf, ModelClass, OnConflict } from './facts';
 
 export interface Column {
   readonly property: string;
@@ -11,6 +11,7 @@ export interface Column {
   readonly isGenerated: boolean;
   readonly initial: (() => unknown) | undefined;
   readonly timestamp: 'created' | 'updated' | undefined;
+  readonly isVersion: boolean;
 }
 
 /** Everything that is declared of one model, checked and unchanging. The layers below `model/` work with this. */
@@ -24,6 +25,8 @@ export class ModelSchema {
   readonly table: string;
   readonly columns: readonly Column[];
   readonly primaryKey: Column;
+  /** The one that `@Version` declares, if any. */
+  readonly versionColumn: Column | undefined;
   /** Attributes that no column holds. */
   readonly virtuals: readonly string[];
   readonly #facts: readonly Fact[];
@@ -43,9 +46,15 @@ export class ModelSchema {
     this.table = parts.table;
     this.columns = parts.columns;
     this.primaryKey = parts.primaryKey;
+    this.versionColumn = parts.columns.find((column) => column.isVersion);
     this.virtuals = parts.virtuals;
     this.#facts = parts.facts;
     this.#byProperty = new Map(parts.columns.map((column) => [column.property, column]));
+  }
+
+  /** What `@Table` says of saves whose row was changed by somebody else. */
+  get onConflict(): OnConflict {
+    return this.facts('table')[0]?.onConflict ?? 'fail';
   }
 
   column(property: string): Column | undefined {

@@ -1,3 +1,4 @@
+import { tick } from '../attributes/record-state';
 import type { Connection, Statement, StatementResult } from '../database/connection';
 import { isConnectionLoss } from '../database/sqlstate';
 import type { IsolationLevel } from '../theory/isolation';
@@ -47,6 +48,8 @@ export class OpenTransaction {
   readonly options: TransactionOptions;
   /** What it holds from the start. */
   readonly precautions: Precautions;
+  /** What was read since is dated from then on; see {@link tick}. */
+  readonly begunAt = tick();
   /** Which session the transaction belongs to: its identity only. */
   readonly owner: object;
   /** Says that PostgreSQL asked to run the whole again; nothing in it can be committed any more. */

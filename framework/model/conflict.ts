@@ -1,0 +1,224 @@
+import { hydratorOf } from '../attributes/hydrator';
+import { mergeAttributes } from '../attributes/merge';
+import type { RecordState, RowVersion } from '../attributes/record-state';
+import { isSame, STATE } from '../attributes/record-state';
+import { InvalidOptionError } from '../core/invalid-option-error';
+import type { LockStrength } from '../query/plan';
+import { planFor } from '../query/plan';
+import { selectStatement } from '../query/statements';
+import type { OnConflict } from '../schema/facts';
+import { ON_CONFLICT } from '../schema/facts';
+import type { ModelSchema } from '../schema/model-schema';
+import { modelRegistry } from '../schema/registry';
+import type { Scope } from '../transaction/scope';
+import type { Session } from '../transaction/session';
+import { MergeConflictError, NoVersionError, RecordNotSavedError, StaleRecordError } from './errors';
+import { inOwnScope } from './own-scope';
+import { enrol, forgetParentsElsewhere } from './record';
+import type { RecordObject } from './record';
+
+export interface VersionOptions {
+  /**
+   * Refuses as stale unless the record was read at this version of its row: the one that was handed out, in a form
+   * or by an API. For models with `@Version`. Never merged or retried, since what was handed out stays what it is.
+   */
+  readonly ifVersion?: number | bigint;
+}
+
+export interface ConflictOptions extends VersionOptions {
+  /** What becomes of it when somebody else has changed the row since it was read. Default: what `@Table` says. */
+  readonly onConflict?: OnConflict;
+}
+
+/** Two cannot both have their way where one of them deletes: there is no merging. */
+export interface DestroyOptions extends VersionOptions {
+  /** Like that of `save()`; `merge` is `fail`. */
+  readonly onConflict?: OnConflict;
+}
+
+export function conflictMode(schema: ModelSchema, options: ConflictOptions): OnConflict {
+  const { onConflict = schema.onConflict } = options;
+  if (!ON_CONFLICT.includes(onConflict)) {
+    throw new InvalidOptionError('onConflict', `one of ${ON_CONFLICT.join(', ')}`, onConflict);
+  }
+  return 'ifVersion' in options ? 'fail' : onConflict;
+}
+
+/**
+ * Compares with what the record was read at, and sends nothing: that the row still is what was read, the write itself
+ * makes sure of.
+ *
+ * @throws StaleRecordError when it is another version
+ */
+export function assertVersion(schema: ModelSchema, state: RecordState, options: VersionOptions): void {
+  if (!('ifVersion' in options)) return;
+  const { ifVersion } = options;
+  if (!schema.versionColumn) throw new NoVersionError(schema.name);
+  // An undefined one is a field that the form did not send: taken for "any version", it would turn the check off.
+  if (typeof ifVersion !== 'bigint' && !Number.isSafeInteger(ifVersion)) {
+    throw new InvalidOptionError('ifVersion', 'a whole number', ifVersion === undefined ? ifVersion : typeof ifVersion);
+  }
+  if (state.persistence === 'new') throw new RecordNotSavedError(schema.name, 'save({ ifVersion })');
+  if (BigInt(ifVersion) === BigInt(state.stored[schema.versionColumn.property] as number | bigint)) return;
+  throw new StaleRecordError(
+    { ...identityOf(schema, state), isGone: false },
+    {
+      what: `${schema.name} ${String(identityOf(schema, state).key)} is not of the version that ifVersion names; nothing was written.`,
+      remedy: 'Show it as it is now to whoever sent the version, and let them decide again.',
+    },
+  );
+}
+
+/** The row of a record as it is now; undefined when it has gone. One round trip. */
+async function rowNow(
+  session: Session,
+  schema: ModelSchema,
+  state: RecordState,
+  strength?: LockStrength,
+): Promise<RecordState | undefined> {
+  const { property } = schema.primaryKey;
+  const condition = { kind: 'compare', property, operator: '=', value: state.stored[property] } as const;
+  const lock = strength && { strength, wait: undefined };
+  const { rows } = await session.execute(selectStatement({ ...planFor(schema), condition, lock }, { kind: 'records' }));
+  return rows[0] && hydratorOf(schema)(rows[0] as string[]);
+}
+
+/**
+ * Whether the row is the one that was read, at another place: `VACUUM FULL` and `CLUSTER` move rows. Any change but
+ * one of the same transaction would have given it another `xmin`, and that one is told by the values.
+ */
+function hasOnlyMoved(schema: ModelSchema, read: RecordState, now: RecordState): boolean {
+  return (
+    now.version?.xmin === read.version?.xmin &&
+    now.version?.ctid !== read.version?.ctid &&
+    schema.columns.every(({ property }) => isSame(read.stored[property], now.stored[property]))
+  );
+}
+
+/**
+ * After a write that found no such version: the version to try again with, when the row has only moved.
+ *
+ * @throws StaleRecordError when it was changed or deleted
+ */
+export async function versionElsewhere(
+  session: Session,
+  schema: ModelSchema,
+  state: RecordState,
+  options: ConflictOptions,
+): Promise<RowVersion> {
+  const now = await rowNow(session, schema, state);
+  if (now && hasOnlyMoved(schema, state, now)) return now.version!;
+  throw await staleError(session, schema, state, now, options);
+}
+
+/** Reads the row and locks it until the transaction ends. @throws StaleRecordError when it was changed or deleted */
+export async function lockUnchanged(
+  session: Session,
+  schema: ModelSchema,
+  state: RecordState,
+  options: ConflictOptions,
+): Promise<void> {
+  const now = await rowNow(session, schema, state, 'for update');
+  const isThere = now?.version?.xmin === state.version?.xmin && now?.version?.ctid === state.version?.ctid;
+  if (isThere || (now && hasOnlyMoved(schema, state, now))) return;
+  throw await staleError(session, schema, state, now, options);
+}
+
+/**
+ * The error for a write that was refused; where that helps, the transaction is told to run again.
+ *
+ * @param now the row, when it is still there
+ */
+async function staleError(
+  session: Session,
+  schema: ModelSchema,
+  state: RecordState,
+  now: RecordState | undefined,
+  options: ConflictOptions,
+): Promise<StaleRecordError> {
+  const { scope } = session;
+  const isReadAgain =
+    conflictMode(schema, options) === 'retry' &&
+    scope !== undefined &&
+    now !== undefined &&
+    (await wouldReadAnew(scope, state, now));
+  const error = new StaleRecordError({ ...identityOf(schema, state), isGone: now === undefined, isReadAgain });
+  if (isReadAgain) scope.transaction.mustRetry ??= error;
+  return error;
+}
+
+/**
+ * Whether the transaction, run again, would read the record anew and find no conflict: it has read it itself, and it
+ * has not changed the row itself. Above `read committed` the row would not be shown to it if others had changed it
+ * since: PostgreSQL has the transaction run again by itself then.
+ */
+async function wouldReadAnew(scope: Scope, state: RecordState, now: RecordState): Promise<boolean> {
+  const { isolation, begunAt } = scope.transaction;
+  if (isolation !== 'read committed' || state.version!.readAt < begunAt) return false;
+  // A transaction holds a lock on its own number, and on that of each of its savepoints.
+  const { rows } = await scope.execute({
+    text: `select 1 from pg_locks where pid = pg_backend_pid() and transactionid = $1::text::xid`,
+    values: [now.version!.xmin],
+    writes: false,
+  });
+  return rows.length === 0;
+}
+
+/**
+ * Saves, and when somebody else has changed the row, saves once more on top of what they wrote. The second time the
+ * row is locked before it is read, so that nobody else comes first again; validations and callbacks see the merged record.
+ *
+ * @throws MergeConflictError when both changed an attribute differently; the record is then as it was
+ */
+export async function saveMerging(
+  session: Session,
+  schema: ModelSchema,
+  record: RecordObject,
+  save: () => Promise<void>,
+): Promise<void> {
+  try {
+    return await (session.scope ? inOwnScope(session, save) : save());
+  } catch (error) {
+    if (!isStale(error, schema, record[STATE])) throw error;
+  }
+  await inOwnScope(session, async (scope) => {
+    enrol(scope, record);
+    await rebase(session, schema, record);
+    await save();
+  });
+}
+
+/** Puts what was assigned on top of the row as it is now. */
+async function rebase(session: Session, schema: ModelSchema, record: RecordObject): Promise<void> {
+  const theirs = await rowNow(session, schema, record[STATE], 'for no key update');
+  const state = record[STATE];
+  if (!theirs) throw new StaleRecordError({ ...identityOf(schema, state), isGone: true });
+  const { conflicts } = mergeAttributes(state.stored, state.assigned, theirs.stored);
+  const real = Object.entries(conflicts).filter(([name]) => schema.column(name)?.timestamp !== 'updated');
+  if (real.length > 0) {
+    throw new MergeConflictError(schema.name, identityOf(schema, state).key, Object.fromEntries(real));
+  }
+  const virtuals = Object.fromEntries(schema.virtuals.map((name) => [name, state.stored[name]]));
+  record[STATE] = Object.entries(state.assigned).reduce(
+    (rebased, [name, value]) => rebased.with(name, value),
+    state.saved(theirs, virtuals),
+  );
+  forgetParentsElsewhere(schema, record, state);
+}
+
+/** Whether an error is about this record, and not about one that a callback saved. */
+function isStale(error: unknown, schema: ModelSchema, state: RecordState): boolean {
+  if (!(error instanceof StaleRecordError) || error.code !== 'E_STALE_RECORD') return false;
+  const { model, key, isGone } = error.details;
+  return model === schema.name && key === String(identityOf(schema, state).key) && isGone === false;
+}
+
+function identityOf({ name, primaryKey }: ModelSchema, { stored }: RecordState): { model: string; key: unknown } {
+  return { model: name, key: stored[primaryKey.property] };
+}
+
+modelRegistry.addRule(({ onConflict }) =>
+  ON_CONFLICT.includes(onConflict)
+    ? []
+    : [`: onConflict is one of ${ON_CONFLICT.join(', ')}, not ${String(onConflict)}.`],
+);
