@@ -1,12 +1,15 @@
 import type { RecordState } from '../attributes/record-state';
 import type { ModelSchema } from '../schema/model-schema';
+import { ForeignKeyViolationError } from '../database/errors';
+import { isAboutTable, violatedColumns } from '../validation/constraints';
 import type { Problem } from '../validation/errors';
 import type { Association } from './association';
 import { parentsOf } from './association';
+import { DependentRecordsError } from './errors';
 import { handleOf } from './handles';
-import { recordModelOf } from './record-model';
 
-const MUST_EXIST = { code: 'required', message: 'must exist' } as const;
+/** What is wrong with an association whose parent is not there, or not given. */
+export const MUST_EXIST = { code: 'required', message: 'must exist' } as const;
 
 /** The required parents for which no key is given. */
 export function missingParents(schema: ModelSchema, state: RecordState): Problem[] {
@@ -38,24 +41,29 @@ export function adoptParentKeys(
   }
 }
 
-/** Which of the parents are not there, found out one by one after a write that met with that. */
-export async function absentParents(parents: readonly Association[], state: RecordState): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  for (const { property, target, foreignKey } of parents) {
-    const condition = { [target.primaryKey.property]: state.get(foreignKey.property) };
-    const isThere = await recordModelOf(target)
-      .query()
-      .where(condition as never)
-      .exists();
-    if (!isThere) problems.push({ attribute: property, ...MUST_EXIST });
-  }
-  return problems;
-}
-
 /** Which association a violated foreign key belongs to. */
 export function problemOfForeignKey(schema: ModelSchema, columns: readonly string[]): Problem | undefined {
   const association = parentsOf(schema).find(
     ({ foreignKey }) => columns.length === 1 && columns[0] === foreignKey.name,
   );
   return association && { attribute: association.property, ...MUST_EXIST };
+}
+
+/**
+ * The refusal of a foreign key on the side of the parent: rows of the model's table refer to one that was to go.
+ *
+ * @param schema of the referring side
+ * @returns any other error as it is
+ */
+export function referrersProblem(schema: ModelSchema, error: unknown): unknown {
+  if (!(error instanceof ForeignKeyViolationError)) return error;
+  const [referred] = violatedColumns(error);
+  const parent = parentsOf(schema).find(({ target }) => target.primaryKey.name === referred);
+  return parent ? new DependentRecordsError(parent.target.name, `rows in "${schema.table}"`, error) : error;
+}
+
+/** Whether a foreign key refused that a row of the model goes or changes its key, since others refer to it. */
+export function isStillReferredTo(schema: ModelSchema, error: unknown): error is ForeignKeyViolationError {
+  if (!(error instanceof ForeignKeyViolationError)) return false;
+  return !isAboutTable(schema, error) || violatedColumns(error)[0] === schema.primaryKey.name;
 }

@@ -19,6 +19,7 @@ import type { Transaction } from '../transaction/transaction';
 import { ValidationError } from '../validation/errors';
 import type { RecordErrors } from '../validation/errors';
 import './accessors';
+import './deferred';
 import './record-model';
 import type { DestroyOptions } from './conflict';
 import { destroyRecord } from './destroy';

@@ -2,7 +2,8 @@ import type { RecordState } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import { associationsOf } from '../associations/association';
 import { preload } from '../associations/preload';
-import { problemOfForeignKey } from '../associations/parents';
+import { DependentRecordsError } from '../associations/errors';
+import { isStillReferredTo, problemOfForeignKey } from '../associations/parents';
 import type { RecordModel } from '../associations/record-model';
 import { provideRecordModel } from '../associations/record-model';
 import type { Condition } from '../query/conditions';
@@ -77,7 +78,10 @@ class BoundModel implements RecordModel {
   }
 
   explain(refusal: unknown): unknown {
-    return asValidationError(this.#schema, refusal, problemOfForeignKey);
+    const known = asValidationError(this.#schema, refusal, problemOfForeignKey);
+    return isStillReferredTo(this.#schema, known)
+      ? new DependentRecordsError(this.#schema.name, `rows in "${known.details.table}"`, known)
+      : known;
   }
 
   assertAssignable(assignments: readonly Assignment[]): void {

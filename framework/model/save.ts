@@ -4,9 +4,9 @@ import { hydratorOf } from '../attributes/hydrator';
 import type { Association } from '../associations/association';
 import { defaultForeignKey } from '../associations/association';
 import {
-  absentParents,
   adoptParentKeys,
   missingParents,
+  MUST_EXIST,
   problemOfForeignKey,
   referredParents,
 } from '../associations/parents';
@@ -15,11 +15,13 @@ import type { Statement, StatementResult } from '../database/connection';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
 import type { Session } from '../transaction/session';
-import { asValidationError } from '../validation/constraints';
+import { asValidationError, guardedAttributes } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
+import type { Problem } from '../validation/errors';
 import { validateRecord } from '../validation/validate';
 import type { ConflictOptions } from './conflict';
 import { assertVersion, conflictMode, saveMerging, versionElsewhere } from './conflict';
+import { diagnose } from './diagnosis';
 import { RecordDestroyedError } from './errors';
 import { inOwnScope } from './own-scope';
 import { assign, assertNotShadowed, enrol, errorsOf, schemaOfRecord } from './record';
@@ -135,7 +137,7 @@ async function writeNow(
   const statement = isNew
     ? insertStatement(schema, state, parents)
     : updateStatement(schema, state, properties, parents);
-  const { rows } = await send(session, schema, record, statement, properties);
+  const { rows } = await send(session, schema, record, statement, { state, parents, properties });
   const [row] = rows;
   if (!row) {
     await refuseUnlessMoved(session, schema, record, state, parents, options);
@@ -166,32 +168,37 @@ function stamped(schema: ModelSchema, state: RecordState, isNew: boolean): Recor
     .reduce((stamping, { property }) => stamping.with(property, now), state);
 }
 
+/** What is written, and what it refers to anew. */
+interface Writing {
+  readonly state: RecordState;
+  readonly parents: readonly Association[];
+  readonly properties: readonly string[];
+}
+
 async function send(
   session: Session,
   schema: ModelSchema,
   record: RecordObject,
   statement: Statement,
-  properties: readonly string[],
+  { state, parents, properties }: Writing,
 ): Promise<StatementResult> {
+  const guarded = guardedAttributes(schema);
+  // After a failed statement PostgreSQL refuses all others: a refusal that is likely is undone by itself.
+  const isUndoneAlone = properties.some((property) => guarded.has(property));
   try {
-    // After a failed statement PostgreSQL refuses all others: a refusal that is likely is undone by itself.
-    return await (mayBeRefused(schema, properties)
-      ? session.executeBehindSavepoint(statement)
-      : session.execute(statement));
+    return await (isUndoneAlone ? session.executeBehindSavepoint(statement) : session.execute(statement));
   } catch (error) {
-    const known = asValidationError(schema, error, problemOfForeignKey);
-    if (known instanceof ValidationError) errorsOf(record).replace(known.problems);
-    throw known;
+    const known = asValidationError(schema, error, problemOfForeignKey, (property) => properties.includes(property));
+    if (!(known instanceof ValidationError)) throw known;
+    const canAsk = isUndoneAlone || session.scope === undefined;
+    const problems = canAsk ? await diagnose(session, schema, state, parents, known.problems) : known.problems;
+    throw refusal(schema, record, problems, error);
   }
 }
 
-/** Whether a constraint beneath a declared rule may refuse these properties, without any check having said so. */
-function mayBeRefused(schema: ModelSchema, properties: readonly string[]): boolean {
-  const isWritten = (property: string) => properties.includes(property);
-  return (
-    schema.facts('unique').some(({ property, scope }) => [property, ...scope].some(isWritten)) ||
-    schema.facts('check').some(({ property, holds }) => holds === undefined && isWritten(property))
-  );
+function refusal(schema: ModelSchema, record: RecordObject, problems: readonly Problem[], cause?: unknown) {
+  errorsOf(record).replace(problems);
+  return new ValidationError(schema.name, problems, cause);
 }
 
 /** No row came back: a parent is not there, or the row is not the one that was read, or not where it was. */
@@ -203,16 +210,15 @@ async function refuseUnlessMoved(
   parents: readonly Association[],
   options: ConflictOptions,
 ): Promise<void> {
-  const absent = await absentParents(parents, state);
-  if (absent.length > 0) {
-    errorsOf(record).replace(absent);
-    throw new ValidationError(schema.name, absent);
-  }
+  const mustExist = (problem: Problem) => problem.code === MUST_EXIST.code;
+  const problems = parents.length > 0 ? await diagnose(session, schema, state, parents) : [];
+  if (problems.some(mustExist)) throw refusal(schema, record, problems);
   if (state.persistence === 'new') {
     // The parent was there again when it was looked for. Rare beyond measure, but not to be passed over.
-    throw new ValidationError(
-      schema.name,
-      parents.map(({ property }) => ({ attribute: property, code: 'required', message: 'must exist' })),
+    throw refusal(
+      schema,
+      record,
+      parents.map(({ property }) => ({ attribute: property, ...MUST_EXIST })),
     );
   }
   record[STATE] = record[STATE].movedTo(await versionElsewhere(session, schema, state, options));

@@ -46,6 +46,11 @@ export class ModelRegistry implements FactSource {
   /** Every model with a table, sealed. */
   all(): readonly ModelSchema[] {
     this.#seal();
+    return this.sealed;
+  }
+
+  /** Those that are sealed by now. */
+  get sealed(): readonly ModelSchema[] {
     return [...this.#schemas.values()];
   }
 

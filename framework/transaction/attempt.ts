@@ -3,6 +3,7 @@ import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
 import { isConnectionLoss, provesRollback, translateDatabaseError } from '../database/sqlstate';
 import type { EventBus } from '../telemetry/events';
+import { commitRefusal } from './commit-refusal';
 import { runInScope } from './context';
 import { BeginFailedError, CommitOutcomeUnknownError, PrecautionNeededError, SilentRollbackError } from './errors';
 import { OpenTransaction } from './open-transaction';
@@ -86,7 +87,7 @@ async function runOn<T>(
       return { kind: 'lost', value, scope, error };
     }
     await rollBack(); // nothing is left to undo; its answer shows that the session is ready for the next
-    return rolledBack(scope, translateDatabaseError(error));
+    return rolledBack(scope, commitRefusal(error, scope.enrolled));
   }
 }
 

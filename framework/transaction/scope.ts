@@ -231,6 +231,11 @@ export class Scope {
     if (!this.#enrolled.has(record)) this.#enrolled.set(record, putBack);
   }
 
+  /** Everything that has a way back. */
+  get enrolled(): readonly object[] {
+    return [...this.#enrolled.keys()];
+  }
+
   /** Puts the enrolled records back to the state that they had when they were enrolled. */
   restore(): void {
     this.#openChild?.scope.restore(); // it began later, so this scope's way back is the one that counts

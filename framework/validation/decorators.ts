@@ -1,6 +1,7 @@
 import type { AttributeName } from '../attributes/types';
 import type { ModelClass } from '../schema/facts';
 import { modelRegistry } from '../schema/registry';
+import type { NullsAre } from './facts';
 
 export interface ValidatesOptions<M> {
   /** Contexts in which it runs: `create`, `update`, or one named in `save({ context })`. Default: all. */
@@ -21,31 +22,49 @@ export function Validates<M extends object>(options: ValidatesOptions<M> = {}) {
     });
 }
 
-export interface UniqueOptions<M extends object> {
+export interface UniqueOptions<S extends string = string> {
   /** Attributes that the value must be unique within, such as `accountId`. */
-  readonly scope?: AttributeName<M> | readonly AttributeName<M>[];
+  readonly scope?: S | readonly S[];
   /** `Ann@x.org` and `ann@x.org` are the same. Default: true for `citext` columns, else false. */
   readonly caseInsensitive?: boolean;
   /** SQL: only rows of which this is true must be unique, as in `where: 'cancelled_at is null'`. */
   readonly where?: string;
+  /**
+   * Whether two rows without a value (the attribute's, or one of the scope's) agree. Default `distinct`, as in SQL: they
+   * do not. `not distinct` needs PostgreSQL 15.
+   */
+  readonly nulls?: NullsAre;
+  /**
+   * Looked at when the transaction ends, so that two rows can swap their values in it: a constraint that is
+   * `deferrable initially deferred`. A violation then refuses the COMMIT, and so the whole transaction. Default false.
+   */
+  readonly deferred?: boolean;
   /** Name of the unique index. Needed only where its columns do not tell which it is. */
   readonly index?: string;
   /** Default: `is taken`. */
   readonly message?: string;
 }
 
+/** Compiles on models that have all of these attributes. */
+type UniqueDecorator<S extends string> = <M extends object>(
+  prototype: M,
+  property: [S] extends [AttributeName<M>] ? string : `${Exclude<S, AttributeName<M>>} is no attribute`,
+) => void;
+
 /**
  * No two committed rows agree in this attribute. A unique index decides, whatever happens at the same time;
  * the loser gets a ValidationError on the attribute. `db.verify()` names the index if it is missing.
  */
-export function Unique<M extends object>(options: UniqueOptions<M> = {}) {
-  return (prototype: M, property: string): void =>
+export function Unique<const S extends string = never>(options: UniqueOptions<S> = {}): UniqueDecorator<S> {
+  return (prototype, property) =>
     modelRegistry.declare(prototype.constructor as ModelClass, {
       kind: 'unique',
       property,
       scope: typeof options.scope === 'string' ? [options.scope] : (options.scope ?? []),
       isCaseInsensitive: options.caseInsensitive ?? false,
       where: options.where,
+      nulls: options.nulls ?? 'distinct',
+      isDeferred: options.deferred ?? false,
       index: options.index,
       message: options.message ?? 'is taken',
     });
@@ -72,6 +91,16 @@ export function Check<M extends object>(expression: string, options: CheckOption
       holds: options.holds as ((record: object) => boolean) | undefined,
     });
 }
+
+modelRegistry.addRule((schema) =>
+  schema
+    .facts('unique')
+    .filter((fact) => fact.isDeferred && (fact.isCaseInsensitive || fact.where !== undefined))
+    .map(
+      ({ property }) =>
+        `.${property}: @Unique cannot be deferred and caseInsensitive or conditional: PostgreSQL defers constraints on whole columns of all rows only.`,
+    ),
+);
 
 modelRegistry.addRule((schema) =>
   [...schema.facts('unique'), ...schema.facts('check')].flatMap((fact) => {

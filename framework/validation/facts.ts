@@ -5,6 +5,9 @@ export interface ValidatorFact {
   readonly when: ((record: object) => boolean) | undefined;
 }
 
+/** What two rows without a value are to each other, in SQL's words. */
+export type NullsAre = 'distinct' | 'not distinct';
+
 export interface UniqueFact {
   readonly property: string;
   /** Attributes that together with the property must be unique. */
@@ -12,6 +15,9 @@ export interface UniqueFact {
   readonly isCaseInsensitive: boolean;
   /** SQL: only rows of which it is true count. */
   readonly where: string | undefined;
+  readonly nulls: NullsAre;
+  /** Whether the constraint beneath is looked at when the transaction ends. */
+  readonly isDeferred: boolean;
   /** Name of the unique index, where it cannot be told by its columns. */
   readonly index: string | undefined;
   readonly message: string;

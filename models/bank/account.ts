@@ -20,12 +20,12 @@ export class Account extends Model {
   @Column('bigint', { nullable: true }) declare readonly customerId: bigint | null;
 
   @Column('enum', { values: ACCOUNT_KINDS })
-  @Unique<Account>({ scope: 'customerId', where: 'closed_at is null', message: 'is open already' })
+  @Unique({ scope: 'customerId', where: 'closed_at is null', message: 'is open already' })
   @Check("(customer_id is null) = (kind in ('cash', 'sales'))", { message: 'does not go with its owner' })
   declare readonly kind: AccountKind;
 
   @Column('enum', { values: CURRENCIES })
-  @Unique<Account>({ scope: 'kind', where: 'customer_id is null' })
+  @Unique({ scope: 'kind', where: 'customer_id is null' })
   declare readonly currency: Currency;
 
   /** The customer's, at the time of opening. */

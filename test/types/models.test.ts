@@ -266,7 +266,14 @@ test('decorators compile only on properties that can hold what they declare', ()
       // @ts-expect-error no such dependent
       @HasMany(() => Branch, { dependent: 'explode' }) declare k: HasMany<Branch>;
       // @ts-expect-error a scope that is no attribute
-      @Unique<Wrong>({ scope: 'nonsense' }) @Column() declare l: string;
+      @Unique({ scope: 'nonsense' }) @Column() declare l: string;
+      // @ts-expect-error one of several that is no attribute
+      @Unique({ scope: ['balance', 'k'] }) @Column() declare l2: string;
+      // @ts-expect-error what every record has is no attribute
+      @Unique({ scope: 'isNew' }) @Column() declare l3: string;
+      @Unique({ scope: ['l', 'g'], nulls: 'not distinct' }) @Column() declare l4: string;
+      // @ts-expect-error nulls are distinct or not
+      @Unique({ nulls: 'same' }) @Column() declare l5: string;
       // @ts-expect-error a rule of another model
       @Check('m > 0', { holds: (card: Card) => card.isNew }) @Column() declare m: number;
       // @ts-expect-error a callback takes nothing

@@ -1,0 +1,16 @@
+import type { ModelSchema } from '../schema/model-schema';
+import { classValidatorRules } from '../validation/declared';
+import type { Finding } from './finding';
+
+/** The rules that the framework alone holds, since no constraint can express them. */
+export function frameworkRules(schema: ModelSchema): Finding[] {
+  const finding = (property: string, what: string): Finding => {
+    return { kind: 'framework', model: schema.name, property, what, sql: undefined };
+  };
+  return [
+    ...schema.facts('validator').map(({ method }) => finding(method, '@Validates.')),
+    ...[...classValidatorRules(schema)].map(([property, names]) =>
+      finding(property, `class-validator's ${names.join(', ')}.`),
+    ),
+  ];
+}
