@@ -60,6 +60,14 @@ export { migrate, migrationStatus, plannedMigrations, redo, rollback } from './m
 export type { MigrateOptions, MigrationOptions, PlannedMigration, RollbackOptions } from './migration/migrate';
 export type { MigrationStatus } from './migration/plan';
 
+// Jobs
+export { job } from './jobs/job';
+export type { AnyJob, Job, JobContext, JobHandler, JobOptions, RunningJob } from './jobs/job';
+export type { Json, JsonObject, NoPayload } from './jobs/payload';
+export { enqueue } from './jobs/enqueue';
+export type { Enqueued, EnqueueOptions } from './jobs/enqueue';
+export { installJobs } from './jobs/install';
+
 // Errors
 export { BellwetherError } from './core/errors';
 export type { Recovery } from './core/errors';
@@ -74,6 +82,7 @@ export { AssociationNotLoadedError, DependentRecordsError, WrongRecordError } fr
 export { CallbackHaltedError } from './callbacks/run';
 export { SchemaMismatchError } from './verify/errors';
 export * from './migration/errors';
+export * from './jobs/errors';
 export {
   EmbeddedBinariesMissingError,
   EmbeddedBinariesUnusableError,
