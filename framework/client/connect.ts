@@ -2,11 +2,16 @@ import { resolvePoolOptions } from '../database/options';
 import type { PoolOptions } from '../database/options';
 import { probeServer } from '../database/probe';
 import { startEmbedded } from '../embedded/embedded-server';
+import type { IsolationLevel } from '../theory/isolation';
 import { offerAsDefault } from '../transaction/current';
 import { Session } from '../transaction/session';
 import { Database } from './database';
 
-export interface ConnectOptions extends Partial<PoolOptions> {
+export interface ConnectOptions<L extends IsolationLevel = IsolationLevel> extends Partial<
+  Omit<PoolOptions, 'isolation'>
+> {
+  /** Isolation of what declares none, single statements too. Default `serializable`. */
+  readonly isolation?: L;
   /** Hears what the embedded server does while it starts, which takes a second or two the first time. */
   readonly onProgress?: (step: string) => void;
 }
@@ -19,12 +24,16 @@ export interface ConnectOptions extends Partial<PoolOptions> {
  *
  * @throws ConnectionFailedError, InvalidDatabaseUrlError or UnsupportedServerError, at once and with the remedy
  */
-export async function connect({ onProgress, ...options }: ConnectOptions = {}): Promise<Database> {
+export async function connect<L extends IsolationLevel = 'serializable'>({
+  onProgress,
+  ...options
+}: ConnectOptions<L> = {}): Promise<Database<L>> {
   const server = await addressOf(options.url, onProgress);
   try {
     const session = new Session(resolvePoolOptions({ ...options, url: server.url }));
     try {
       const facts = await probeServer(session.pool);
+      session.engine = facts.engine;
       offerAsDefault(session);
       return new Database(session, facts, server.release);
     } catch (error) {

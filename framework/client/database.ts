@@ -11,8 +11,8 @@ import type { Session } from '../transaction/session';
 import type { Transaction } from '../transaction/transaction';
 import { verifySchema } from '../verify/verify';
 
-/** A connected database. */
-export class Database {
+/** A connected database. `Default` is the isolation of what declares none. */
+export class Database<Default extends IsolationLevel = IsolationLevel> {
   readonly #session: Session;
   readonly #facts: ServerFacts;
   readonly #release: () => Promise<void>;
@@ -34,26 +34,33 @@ export class Database {
     return this.#facts.versionNumber;
   }
 
+  /** Isolation of what declares none, single statements too. */
+  get isolation(): Default {
+    return this.#session.pool.options.isolation as Default;
+  }
+
   /**
    * Runs `body` in a transaction; all that it does in the database happens, or nothing. PostgreSQL may ask to
    * run it again from the start (SQLSTATE 40001, 40P01), so `body` should touch nothing but the database;
    * what else is to be done belongs in `tx.afterCommit`.
    *
    * Inside another transaction it joins that one, and a failure takes the outer one with it; with
-   * `{ savepoint: true }` a failure undoes the inner part alone.
+   * `{ savepoint: true }` a failure undoes the inner part alone. An inner one that is given no options and whose body
+   * takes `tx` is promised the connection's isolation, as its type says; otherwise it takes what the outer one has.
    *
    * @throws whatever `body` throws, after ROLLBACK
    * @throws RetriesExhaustedError when PostgreSQL asked for more attempts than `attempts` and `retryBudgetMs` allow
    * @throws CommitOutcomeUnknownError when the connection died during COMMIT and the server cannot tell
    * @throws NestedTransactionError when a nested one asks for more than the outer one has
    */
-  transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(body: (tx: Transaction<Default>) => Promise<T>): Promise<T>;
   transaction<T, L extends IsolationLevel = IsolationLevel>(
     options: TransactionOptions<L>,
     body: (tx: Transaction<L>) => Promise<T>,
   ): Promise<T>;
   transaction<T>(first: TransactionOptions | Body<T>, second?: Body<T>): Promise<T> {
-    const [options, body] = typeof first === 'function' ? [{}, first] : [first, second!];
+    const promised = typeof first === 'function' && first.length > 0 ? { isolation: this.isolation } : {};
+    const [options, body] = typeof first === 'function' ? [promised, first] : [first, second!];
     const withAnyLevel = body as (tx: Transaction) => Promise<T>;
     return runWithSession(this.#session, () => this.#session.transaction(options, withAnyLevel));
   }

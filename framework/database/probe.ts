@@ -1,3 +1,5 @@
+import type { SpokenEngine } from '../theory/engines';
+import { engineCalling } from '../theory/engines';
 import type { Pool } from './pool';
 import { UnsupportedServerError } from './errors';
 import { maskedUrl } from './options';
@@ -7,6 +9,7 @@ export interface ServerFacts {
   /** As PostgreSQL counts: 180004 is 18.4. */
   readonly versionNumber: number;
   readonly isReplica: boolean;
+  readonly engine: SpokenEngine | 'unknown';
 }
 
 const OLDEST = 140000;
@@ -16,14 +19,14 @@ export async function probeServer(pool: Pool): Promise<ServerFacts> {
   const { rows } = await pool
     .borrow((connection) =>
       connection.run({
-        text: `select current_setting('server_version_num')::int, pg_is_in_recovery()`,
+        text: `select current_setting('server_version_num')::int, pg_is_in_recovery(), version()`,
         writes: false,
       }),
     )
     .catch((error: unknown) => {
       throw translateDatabaseError(error);
     });
-  const [versionNumber, isReplica] = rows[0] as [number, boolean];
+  const [versionNumber, isReplica, version] = rows[0] as [number, boolean, string];
   if (versionNumber < OLDEST) {
     throw new UnsupportedServerError({
       what: `The server is PostgreSQL ${Math.floor(versionNumber / 10000)}; Bellwether needs 14 or newer.`,
@@ -31,5 +34,5 @@ export async function probeServer(pool: Pool): Promise<ServerFacts> {
       details: { versionNumber, url: maskedUrl(pool.options.url) },
     });
   }
-  return { versionNumber, isReplica };
+  return { versionNumber, isReplica, engine: engineCalling(version) };
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { NotConnectedError } from './errors';
+import type { AtLeast, IsolationLevel } from '../theory/isolation';
+import { NotConnectedError, TransactionRequiredError } from './errors';
 import type { Session } from './session';
 import { Transaction } from './transaction';
 
@@ -32,11 +33,17 @@ export function withdrawAsDefault(session: Session): void {
   if (byDefault === session) byDefault = undefined;
 }
 
+/** {@link currentTransaction} where there must be one. @throws TransactionRequiredError without, or with a weaker one */
+export function currentTransaction<L extends IsolationLevel>(level: L): Transaction<AtLeast<L>>;
 /**
  * The transaction around the running code, if there is one: for operations that are declared to run in one and are
  * not handed it, as in `currentTransaction()?.afterCommit(…)`.
  */
-export function currentTransaction(): Transaction | undefined {
+export function currentTransaction(): Transaction | undefined;
+export function currentTransaction(level?: IsolationLevel): Transaction | undefined {
   const scope = currentSessionIfAny()?.scope;
-  return scope && !scope.isClosed ? new Transaction(scope) : undefined;
+  const transaction = scope && !scope.isClosed ? new Transaction(scope) : undefined;
+  if (level === undefined) return transaction;
+  if (!transaction) throw new TransactionRequiredError(level, undefined);
+  return transaction.atLeast(level);
 }

@@ -1,13 +1,14 @@
 import { BellwetherError } from '../core/errors';
+import type { IsolationLevel } from '../theory/isolation';
 
-/** A statement was sent in a transaction that is over. */
+/** A transaction was used that is over. */
 export class TransactionEndedError extends BellwetherError {
   override readonly code = 'E_TRANSACTION_ENDED';
   override readonly recovery = 'fix-the-code';
 
-  constructor() {
+  constructor(what = 'A query was sent in a transaction that has already ended.') {
     super({
-      what: 'A query was sent in a transaction that has already ended.',
+      what,
       remedy: 'Await every query inside the transaction, or start work that outlives it with db.outsideTransaction(…).',
     });
   }
@@ -74,6 +75,60 @@ export class SilentRollbackError extends BellwetherError {
 export class NestedTransactionError extends BellwetherError {
   override readonly code = 'E_NESTED_TRANSACTION';
   override readonly recovery = 'fix-the-code';
+}
+
+/** What asks for a transaction of some isolation was called in a weaker one, or in none. */
+export class TransactionRequiredError extends BellwetherError {
+  override readonly code = 'E_TRANSACTION_REQUIRED';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(needed: IsolationLevel, given: IsolationLevel | undefined) {
+    super({
+      what: `A transaction at ${needed} or stronger is needed here; ${given === undefined ? 'there is none' : `this one is at ${given}`}.`,
+      remedy: `Begin the transaction around it with { isolation: '${needed}' }.`,
+      details: { needed, given },
+    });
+  }
+}
+
+/** Something was handed over as a transaction that the framework did not make. */
+export class NotATransactionError extends BellwetherError {
+  override readonly code = 'E_NOT_A_TRANSACTION';
+  override readonly recovery = 'fix-the-code';
+
+  constructor() {
+    super({
+      what: 'What was handed over as a transaction is none that this framework began.',
+      remedy: 'Hand over the tx that the body of db.transaction(…) is given, or what currentTransaction() returns.',
+    });
+  }
+}
+
+/** A transaction was handed over where another database is in use. */
+export class ForeignTransactionError extends BellwetherError {
+  override readonly code = 'E_FOREIGN_TRANSACTION';
+  override readonly recovery = 'fix-the-code';
+
+  constructor() {
+    super({
+      what: 'The transaction that was handed over is of another database than the one in use here.',
+      remedy: 'Call the operation inside db.use(…) of the database that the transaction belongs to.',
+    });
+  }
+}
+
+/** Something was declared to be an operation that cannot be run in a transaction. */
+export class InvalidOperationError extends BellwetherError {
+  override readonly code = 'E_INVALID_OPERATION';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(operation: string, problem: string) {
+    super({
+      what: `${operation} ${problem}.`,
+      remedy: 'Declare an async method or function.',
+      details: { operation },
+    });
+  }
 }
 
 /** The connection died during COMMIT, and the server could not be asked what became of it. */

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../core/invalid-option-error';
 import type { IsolationLevel } from '../theory/isolation';
-import { ISOLATION_LEVELS } from '../theory/isolation';
+import { isAtLeast, ISOLATION_LEVELS } from '../theory/isolation';
 
 /** Inside another transaction, `isolation`, `readOnly` and `savepoint` count; the rest belongs to the outermost. */
 export interface TransactionOptions<L extends IsolationLevel = IsolationLevel> {
@@ -8,7 +8,7 @@ export interface TransactionOptions<L extends IsolationLevel = IsolationLevel> {
   readonly isolation?: L;
   /** Refuses writes; cheaper under serializable. Default false. */
   readonly readOnly?: boolean;
-  /** With `serializable` and `readOnly`: waits for a snapshot that can never fail. Default false. */
+  /** With `serializable` and `readOnly` only: waits for a snapshot that can never fail. Default false. */
   readonly deferrable?: boolean;
   /** Inside another transaction: undo this part alone when it fails. Default false: join the outer one. */
   readonly savepoint?: boolean;
@@ -22,9 +22,12 @@ export interface TransactionOptions<L extends IsolationLevel = IsolationLevel> {
   readonly lockTimeoutMs?: number;
   /** Bound of each pause between statements, in milliseconds. Default: the connection's. */
   readonly idleTimeoutMs?: number;
-  /** Shown in events. */
+  /** Shown in events and errors. */
   readonly name?: string;
 }
+
+export const DEFAULT_ATTEMPTS = 30;
+export const DEFAULT_RETRY_BUDGET_MS = 30_000;
 
 const WHOLE: readonly (readonly [keyof TransactionOptions, number])[] = [
   ['attempts', 1],
@@ -41,6 +44,12 @@ const MOST = 2 ** 31 - 1;
 export function checkTransactionOptions(options: TransactionOptions): void {
   if (options.isolation !== undefined && !ISOLATION_LEVELS.includes(options.isolation)) {
     throw new InvalidOptionError('isolation', `one of ${ISOLATION_LEVELS.join(', ')}`, options.isolation);
+  }
+  if (
+    options.deferrable === true &&
+    !(options.readOnly === true && isAtLeast(options.isolation ?? 'serializable', 'serializable'))
+  ) {
+    throw new InvalidOptionError('deferrable', 'for what is readOnly and serializable', 'for what is not');
   }
   for (const [name, least] of WHOLE) {
     const value = options[name];

@@ -47,6 +47,11 @@ export class Scope {
     return this.#isClosed || (this.#parent?.isClosed ?? false);
   }
 
+  /** Whether it is `other`, or nested in it. */
+  isWithin(other: Scope): boolean {
+    return this === other || (this.#parent?.isWithin(other) ?? false);
+  }
+
   /** Sends at once unless a nested transaction is open here. @throws our errors only */
   async execute(statement: Statement): Promise<StatementResult> {
     this.assertUsable();

@@ -5,24 +5,23 @@ import type { ResolvedPoolOptions } from '../database/options';
 import { StalePreparedStatementError } from '../database/errors';
 import { connectionLost, isConnectionLoss, translateDatabaseError } from '../database/sqlstate';
 import { EventBus } from '../telemetry/events';
-import { isAtLeast } from '../theory/isolation';
+import type { SpokenEngine } from '../theory/engines';
 import { runAttempt } from './attempt';
 import type { AttemptOutcome } from './attempt';
 import type { AttemptFacts } from './open-transaction';
 import { pauseAfter } from './backoff';
 import { currentScope, runInScope } from './context';
 import { runEffects } from './effects';
-import { AfterCommitError, NestedTransactionError, RetriesExhaustedError } from './errors';
+import { AfterCommitError, RetriesExhaustedError } from './errors';
 import { makeGuards } from './make-guards';
-import { checkTransactionOptions } from './options';
+import { assertFits } from './nesting';
+import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS } from './options';
 import type { TransactionOptions } from './options';
 import { Precautions } from './precautions';
 import { RetryQueue } from './retry-queue';
 import type { Scope } from './scope';
 import { Transaction } from './transaction';
 
-const DEFAULT_ATTEMPTS = 30;
-const DEFAULT_RETRY_BUDGET_MS = 30_000;
 /** Each adds a precaution to those before; nobody has needed more than a few. */
 const MOST_RUNS_FOR_PRECAUTIONS = 20;
 
@@ -32,6 +31,8 @@ let transactions = 0;
 export class Session {
   readonly pool: Pool;
   readonly bus = new EventBus();
+  /** Whose isolation levels these are; until the server was asked, nobody's. */
+  engine: SpokenEngine | 'unknown' = 'unknown';
 
   readonly #retries = new RetryQueue();
 
@@ -208,29 +209,5 @@ export class Session {
       report(0, error);
       throw error;
     }
-  }
-}
-
-/** What an inner transaction asks for must be had from the outer one, which has begun already. */
-function assertFits({ transaction }: Scope, options: TransactionOptions): void {
-  const refuse = (what: string, remedy: string) => {
-    throw new NestedTransactionError({
-      what,
-      remedy,
-      details: { outer: transaction.isolation, inner: options.isolation },
-    });
-  };
-  if (options.isolation !== undefined && !isAtLeast(transaction.isolation, options.isolation)) {
-    refuse(
-      `A nested transaction asks for ${options.isolation} inside one at ${transaction.isolation}.`,
-      `Begin the outer transaction at ${options.isolation}; a running transaction cannot be strengthened.`,
-    );
-  }
-  const isReadOnly = transaction.options.readOnly ?? false;
-  if (options.readOnly !== undefined && options.readOnly !== isReadOnly) {
-    refuse(
-      `A nested transaction asks for readOnly: ${options.readOnly} inside one with readOnly: ${isReadOnly}.`,
-      'Say readOnly on the outer transaction only, or the same on both.',
-    );
   }
 }
