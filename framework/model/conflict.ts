@@ -155,14 +155,18 @@ async function staleError(
 async function wouldReadAnew(scope: Scope, state: RecordState, now: RecordState): Promise<boolean> {
   const { isolation, begunAt } = scope.transaction;
   if (isolation !== 'read committed' || state.version!.readAt < begunAt) return false;
-  // A transaction holds a lock on its own number, and on that of each of its savepoints.
-  const { rows } = await scope.execute({
-    text: `select 1 from pg_locks where pid = pg_backend_pid() and transactionid = $1::text::xid`,
-    values: [now.version!.xmin],
-    writes: false,
-  });
-  return rows.length === 0;
+  const { rows } = await scope.execute({ text: OWN_WRITE, values: [now.version!.xmin], writes: false });
+  return rows[0]![0] !== true;
 }
+
+/**
+ * Whether a row that is seen was written by the running transaction or behind one of its savepoints, whose numbers come
+ * after its own: nobody else sees a row of a transaction that is in progress. `xmin` is the lower half of the number.
+ */
+const OWN_WRITE = `
+  select case when since < 2147483648 then pg_xact_status((own + since)::text::xid8) = 'in progress' end
+  from (select own, mod($1::bigint - mod(own, 4294967296) + 4294967296, 4294967296) as since
+    from (select pg_current_xact_id_if_assigned()::text::bigint as own) as top) as distance`;
 
 /**
  * Saves, and when somebody else has changed the row, saves once more on top of what they wrote. The second time the

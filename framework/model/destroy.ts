@@ -8,7 +8,7 @@ import { currentSession } from '../transaction/current';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
 import type { DestroyOptions } from './conflict';
-import { assertVersion, lockUnchanged, versionElsewhere } from './conflict';
+import { assertVersion, conflictMode, lockUnchanged, versionElsewhere } from './conflict';
 import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
@@ -21,6 +21,7 @@ export async function destroyRecord(record: RecordObject, options: DestroyOption
   const { persistence } = record[STATE];
   if (persistence === 'new') throw new RecordNotSavedError(schema.name, 'destroy()');
   if (persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'destroy()');
+  conflictMode(schema, options); // refuses what it cannot be
   assertVersion(schema, record[STATE], options);
   const session = currentSession();
   if (dependentsOf(schema).length > 0) {

@@ -67,6 +67,26 @@ function problemsOf(
 }
 
 describe('declarations are checked together', () => {
+  test('versions and conflicts', () => {
+    const problems = problemsOf(({ Model, Table, Column, Id, Version }) => {
+      @Table('versions', { onConflict: 'ignore' as never })
+      class Versions extends Model {
+        @Id() declare readonly id: bigint;
+        @Version() declare readonly one: number;
+        @Version('text' as never) declare readonly other: number;
+        @Version() @Column() declare readonly both: bigint;
+      }
+      return Versions;
+    });
+    expect(problems).toEqual([
+      'Versions.both: is declared twice.',
+      'Versions: onConflict is one of fail, retry, merge, not ignore.',
+      'Versions.other: is the second @Version; one counts for the whole row.',
+      'Versions.other: is the @Version and cannot be text.',
+      'Versions.both: is the second @Version; one counts for the whole row.',
+    ]);
+  });
+
   test('every mistake of every model is named at once', () => {
     const problems = problemsOf(({ Model, Table, Column, Id, Virtual, Unique, Check, BelongsTo, HasMany }) => {
       class Tableless extends Model {
