@@ -29,6 +29,11 @@ export type { CheckOptions, UniqueOptions, ValidatesOptions } from './validation
 export type { Problem, RecordErrors } from './validation/errors';
 export * from './callbacks/decorators';
 
+// Counters
+export { Counter } from './consistency/counter-decorator';
+export type { CounterOptions } from './consistency/counter-decorator';
+export * from './consistency/counter-errors';
+
 // Queries
 export type { Query } from './query/query';
 export type { Condition, ConditionBuilder, Conditions, Operator } from './query/conditions';

