@@ -1,10 +1,11 @@
-import type { AttributeName } from '../attributes/types';
+import type { AttributeName, OwningName } from '../attributes/types';
 import type { ColumnType } from '../schema/column-types';
+import { columnType } from '../schema/column-types';
 import type { FactSource, ModelClass } from '../schema/facts';
 import { snakeCase } from '../schema/naming';
 import { modelRegistry } from '../schema/registry';
 import { defaultForeignKey } from './association';
-import type { AssociationFact, Dependent } from './facts';
+import type { AssociationFact, Dependent, ModelChoice } from './facts';
 import type * as types from './types';
 
 type ClassOf<R extends object> = abstract new (...args: never[]) => R;
@@ -16,9 +17,24 @@ export interface BelongsToOptions {
   readonly optional?: boolean;
 }
 
+export interface PolymorphicOptions extends BelongsToOptions {
+  readonly polymorphic: true;
+  /** The attribute that says of which model the parent is. Default: the property with `Type`; declared by this. */
+  readonly foreignType?: string;
+}
+
+type Choice = readonly ClassOf<object>[] | Readonly<Record<string, ClassOf<object>>>;
+type ChosenOf<C extends Choice> = C extends readonly ClassOf<infer R>[]
+  ? R
+  : C extends Readonly<Record<string, ClassOf<infer R>>>
+    ? R
+    : never;
+
 export interface HasOptions<R extends object> {
   /** The attribute of the other model that holds the key. Default: that of its `@BelongsTo` of this model. */
   readonly foreignKey?: AttributeName<R> | (string & {});
+  /** The polymorphic `@BelongsTo` of the other model by which it belongs to this one. */
+  readonly as?: OwningName<R>;
   /**
    * When this record is destroyed: `destroy` its records with their callbacks, `delete` them in one statement,
    * `nullify` their keys, or `restrict`: refuse. Default: left to the foreign key in the database.
@@ -37,18 +53,37 @@ export function BelongsTo<R extends object, const O extends BelongsToOptions = R
   prototype: { readonly [P in K]: types.BelongsTo<O extends { optional: true } ? R | null : R> },
   property: K,
 ) => void;
-export function BelongsTo(target: () => ClassOf<object>, options: BelongsToOptions = {}) {
+/**
+ * With `polymorphic`, to a record of one of several models: two columns, `subject_type` and `subject_id`, say which.
+ * The type is the class's name, or the name given: `() => ({ post: Post, photo: Photo })`. No foreign key can stand
+ * beneath: the parent is locked in the same way, and a record that others refer to cannot be destroyed.
+ */
+export function BelongsTo<const C extends Choice, const O extends PolymorphicOptions>(
+  targets: () => C,
+  options: O,
+): <K extends string>(
+  prototype: { readonly [P in K]: types.BelongsTo<O extends { optional: true } ? ChosenOf<C> | null : ChosenOf<C>> },
+  property: K,
+) => void;
+export function BelongsTo(target: () => unknown, options: BelongsToOptions | PolymorphicOptions = {}) {
   return (prototype: object, property: string): void => {
     const foreignKey = options.foreignKey ?? defaultForeignKey(property);
-    declareAssociation(prototype, property, 'belongsTo', target, options);
-    modelRegistry.declare(prototype.constructor as ModelClass, {
-      kind: 'column',
-      property: foreignKey,
-      name: snakeCase(foreignKey),
-      type: (source) => keyTypeOf(source, target()),
-      isNullable: options.optional ?? false,
-      isImplied: true,
-    });
+    const isOptional = options.optional ?? false;
+    const implied = { kind: 'column', isNullable: isOptional, isImplied: true } as const;
+    const model = prototype.constructor as ModelClass;
+    let first = target as () => ModelClass;
+    if ('polymorphic' in options) {
+      const foreignType = options.foreignType ?? `${property}Type`;
+      const targets = target as () => ModelChoice;
+      first = () => Object.values(targets())[0] as ModelClass;
+      modelRegistry.declare(model, { kind: 'polymorphic', property, targets, foreignKey, foreignType, isOptional });
+      const type = () => columnType('text')!;
+      modelRegistry.declare(model, { ...implied, property: foreignType, name: snakeCase(foreignType), type });
+    } else {
+      declareAssociation(prototype, property, 'belongsTo', first, options);
+    }
+    const type = (source: FactSource) => keyTypeOf(source, first());
+    modelRegistry.declare(model, { ...implied, property: foreignKey, name: snakeCase(foreignKey), type });
   };
 }
 export type BelongsTo<R extends object | null> = types.BelongsTo<R>;
@@ -72,7 +107,7 @@ function declareAssociation(
   property: string,
   kindOf: AssociationFact['kindOf'],
   target: () => ModelClass,
-  options: BelongsToOptions & HasOptions<object>,
+  options: BelongsToOptions & { readonly dependent?: Dependent; readonly as?: string },
 ): void {
   modelRegistry.declare(prototype.constructor as ModelClass, {
     kind: 'association',
@@ -82,6 +117,7 @@ function declareAssociation(
     foreignKey: options.foreignKey,
     isOptional: options.optional ?? false,
     dependent: options.dependent,
+    as: options.as,
   });
 }
 

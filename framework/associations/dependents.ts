@@ -1,16 +1,52 @@
 import type { Association } from './association';
 import { associationsOf, joiningValue } from './association';
 import { DependentRecordsError } from './errors';
-import { handleOf } from './handles';
+import { polymorphicParentsOf } from './polymorphic';
 import { recordModelOf } from './record-model';
+import { targetsOf } from './targets';
+import type { Query } from '../query/query';
 import type { ModelSchema } from '../schema/model-schema';
+import { modelRegistry } from '../schema/registry';
 
 /** How many records are read at a time, to be destroyed one by one. */
 const BATCH = 500;
 
 /** The associations whose records are looked after when the owner is destroyed. */
 export function dependentsOf(schema: ModelSchema): readonly Association[] {
-  return [...associationsOf(schema).values()].filter(({ dependent }) => dependent !== undefined);
+  return [...associationsOf(schema).values(), ...claimsOn(schema)].filter(({ dependent }) => dependent !== undefined);
+}
+
+const claims = new WeakMap<ModelSchema, { readonly models: number; readonly found: readonly Association[] }>();
+
+/**
+ * The polymorphic associations of other models by which their records may belong to rows of this table, whatever this
+ * model says of them. As a foreign key would, if one could, they keep the row from going; unless it is declared here
+ * what becomes of those records.
+ */
+export function claimsOn(schema: ModelSchema): readonly Association[] {
+  const models = modelRegistry.all();
+  const known = claims.get(schema);
+  if (known?.models === models.length) return known.found;
+  const found = models.flatMap((child) =>
+    [...polymorphicParentsOf(child).values()].flatMap(({ towards }) =>
+      [...towards.values()].filter(({ target }) => target.table === schema.table).map((each) => claimOf(schema, each)),
+    ),
+  );
+  const declared = [...associationsOf(schema).values()].filter(({ dependent }) => dependent !== undefined);
+  const isLeft = (claim: Association) => !declared.some((association) => isSameKey(association, claim));
+  claims.set(schema, { models: models.length, found: found.filter(isLeft) });
+  return claims.get(schema)!.found;
+}
+
+/** The other side of a polymorphic belongsTo, as its has-many would be. */
+function claimOf(schema: ModelSchema, towards: Association): Association {
+  const property = `rows in "${towards.owner.table}"`;
+  return { ...towards, kindOf: 'hasMany', property, owner: schema, target: towards.owner, dependent: 'restrict' };
+}
+
+function isSameKey(one: Association, other: Association): boolean {
+  const isSameType = one.typeKey?.column === other.typeKey?.column && one.typeKey?.value === other.typeKey?.value;
+  return one.target === other.target && one.foreignKey === other.foreignKey && isSameType;
 }
 
 /**
@@ -20,31 +56,29 @@ export function dependentsOf(schema: ModelSchema): readonly Association[] {
  * @throws DependentRecordsError where `restrict` is declared and there are any
  */
 export async function settleDependents(schema: ModelSchema, owner: object): Promise<void> {
-  const dependents = dependentsOf(schema);
+  const dependents = dependentsOf(schema).map((association) => ({
+    association,
+    records: targetsOf(association, [joiningValue(association, owner)]),
+  }));
   // What refuses comes first, so that nothing is undone for a destroy that cannot be.
-  for (const association of dependents.filter(({ dependent }) => dependent === 'restrict')) {
-    if (await handleOf(owner, association).query().exists()) {
-      throw new DependentRecordsError(schema.name, association.property);
-    }
+  for (const { association, records } of dependents.filter((each) => each.association.dependent === 'restrict')) {
+    if (await records.exists()) throw new DependentRecordsError(schema.name, association.property);
   }
-  for (const association of dependents) await settle(association, owner);
+  for (const { association, records } of dependents) await settle(association, records);
 }
 
-async function settle(association: Association, owner: object): Promise<void> {
-  const model = recordModelOf(association.target);
-  const key = joiningValue(association, owner);
-  const all = model.query().where({ [association.foreignKey.property]: key } as never);
-  switch (association.dependent) {
+async function settle({ dependent, target, foreignKey, typeKey }: Association, all: Query<object>): Promise<void> {
+  switch (dependent) {
     case 'delete':
       await all.deleteAll();
       return;
     case 'nullify':
-      await all.updateAll({ [association.foreignKey.property]: null });
+      await all.updateAll({ [foreignKey.property]: null, ...(typeKey && { [typeKey.column.property]: null }) });
       return;
     case 'destroy':
       for (;;) {
-        const batch = await all.order(association.target.primaryKey.property as never).limit(BATCH);
-        for (const record of batch) await model.destroy(record);
+        const batch = await all.order(target.primaryKey.property as never).limit(BATCH);
+        for (const record of batch) await recordModelOf(target).destroy(record);
         if (batch.length < BATCH) return;
       }
   }

@@ -28,6 +28,20 @@ export class DependentRecordsError extends BellwetherError {
   }
 }
 
+/** The row names a model that the association does not list. */
+export class UnknownParentTypeError extends BellwetherError {
+  override readonly code = 'E_UNKNOWN_PARENT_TYPE';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(model: string, association: string, known: readonly string[]) {
+    super({
+      what: `A row of ${model} refers by ${association} to a model that is none of ${known.join(', ')}.`,
+      remedy: 'List the model in the association, or correct the row.',
+      details: { model, association, known },
+    });
+  }
+}
+
 /** What was assigned to an association is no record of the model at its other end. */
 export class WrongRecordError extends BellwetherError {
   override readonly code = 'E_WRONG_RECORD';

@@ -1,13 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Stateful } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
-import { equals, or } from '../query/conditions';
 import type { Query } from '../query/query';
 import { currentSession } from '../transaction/current';
 import type { Association } from './association';
-import { inverseOf, joiningProperty, joiningValue } from './association';
+import { joiningValue } from './association';
 import { AssociationNotLoadedError, WrongRecordError } from './errors';
+import type { AnyAssociation, PolymorphicParent } from './polymorphic';
+import { inverseOf, modelNames, polymorphicParentsOf, referredBy, towardsRecord } from './polymorphic';
 import { recordModelOf } from './record-model';
+import { targetsOf } from './targets';
 
 /** Where an association stands. `undefined` never stands for "not loaded", nor an empty list. */
 type Slot = { readonly state: 'not loaded' } | { readonly state: 'loaded'; readonly value: unknown };
@@ -19,16 +21,20 @@ export type AssignKey = (record: object, property: string, value: unknown) => vo
 /** One association of one record. */
 export abstract class Handle {
   protected readonly owner: object;
-  protected readonly association: Association;
+  readonly #association: Association;
   #slot: Slot = NOT_LOADED;
 
   constructor(owner: object, association: Association) {
     this.owner = owner;
-    this.association = association;
+    this.#association = association;
   }
 
-  isOf({ property }: Association): boolean {
-    return this.association.property === property;
+  protected get association(): Association {
+    return this.#association;
+  }
+
+  isOf({ property }: AnyAssociation): boolean {
+    return this.#association.property === property;
   }
 
   get isLoaded(): boolean {
@@ -37,7 +43,7 @@ export abstract class Handle {
 
   get value(): unknown {
     if (this.isLoaded) return this.held;
-    throw new AssociationNotLoadedError(this.association.owner.name, this.association.property);
+    throw new AssociationNotLoadedError(this.#association.owner.name, this.#association.property);
   }
 
   async load(): Promise<unknown> {
@@ -67,20 +73,17 @@ export abstract class Handle {
   /** The records at the other end, by their primary key. */
   query(): Query<object> {
     const { association } = this;
-    const { target } = association;
     const key = joiningValue(association, this.owner);
     // Without a key nothing is referred to; the rows whose own key is null belong to nobody.
-    const isReferredTo = key === null ? or([]) : equals(joiningProperty(association), key);
-    return recordModelOf(target)
-      .query()
-      .where(() => isReferredTo)
-      .order(target.primaryKey.property as never);
+    return targetsOf(association, key === null ? [] : [key]).order(association.target.primaryKey.property as never);
   }
 
   protected build(values: object): object {
     const { association, owner } = this;
     const key = joiningValue(association, owner);
-    const record = recordModelOf(association.target).build({ ...values, [association.foreignKey.property]: key });
+    const { foreignKey, typeKey } = association;
+    const type = typeKey ? { [typeKey.column.property]: typeKey.value } : {};
+    const record = recordModelOf(association.target).build({ ...values, ...type, [foreignKey.property]: key });
     const inverse = inverseOf(association);
     if (inverse) (handleOf(record, inverse) as BelongsToHandle).set(owner);
     return record;
@@ -117,15 +120,48 @@ export class BelongsToHandle extends Handle {
 
   /** @throws WrongRecordError for what is no record of the model at the other end */
   set(record: object | null): void {
-    const { owner, property, target, foreignKey } = this.association;
-    if (record !== null && !(record instanceof target.model)) {
-      throw new WrongRecordError(owner.name, property, target.name);
-    }
+    const { target, foreignKey, typeKey } = record === null ? this.association : this.towards(record);
     const key = record === null ? null : (record as Record<string, unknown>)[target.primaryKey.property];
+    if (typeKey) BelongsToHandle.assignKey(this.owner, typeKey.column.property, record === null ? null : typeKey.value);
     BelongsToHandle.assignKey(this.owner, foreignKey.property, key ?? null);
     this.#unsaved = key === undefined || key === null ? record : undefined;
     this.fill(record);
   }
+
+  protected towards(record: object): Association {
+    const { owner, property, target } = this.association;
+    if (!(record instanceof target.model)) throw new WrongRecordError(owner.name, property, target.name);
+    return this.association;
+  }
+}
+
+/** A belongsTo to one of several models: what is said of it goes for the one that the record names now. */
+export class PolymorphicHandle extends BelongsToHandle {
+  readonly #parent: PolymorphicParent;
+
+  constructor(owner: object, parent: PolymorphicParent) {
+    super(owner, anyOf(parent));
+    this.#parent = parent;
+  }
+
+  protected override get association(): Association {
+    return referredBy(this.#parent, this.owner) ?? anyOf(this.#parent);
+  }
+
+  override get isLoaded(): boolean {
+    return super.isLoaded && (this.held === null || this.held instanceof this.association.target.model);
+  }
+
+  protected override towards(record: object): Association {
+    const association = towardsRecord(this.#parent, record);
+    if (association) return association;
+    throw new WrongRecordError(this.#parent.owner.name, this.#parent.property, modelNames(this.#parent).join(' or '));
+  }
+}
+
+/** Where no model is named there is no key either, and all of them would do. */
+function anyOf({ towards }: PolymorphicParent): Association {
+  return towards.values().next().value!; // a rule holds that at least one is listed
 }
 
 export class HasOneHandle extends Handle {
@@ -164,6 +200,14 @@ export class HasManyHandle extends Handle {
 }
 
 const KINDS = { belongsTo: BelongsToHandle, hasOne: HasOneHandle, hasMany: HasManyHandle } as const;
+
+function makeHandle(owner: object, association: AnyAssociation): Handle {
+  if (association.kindOf === 'polymorphic') return new PolymorphicHandle(owner, association);
+  const { kindOf, typeKey } = association;
+  if (kindOf !== 'belongsTo' || !typeKey) return new KINDS[kindOf](owner, association);
+  return new PolymorphicHandle(owner, polymorphicParentsOf(association.owner).get(association.property)!);
+}
+
 let handlesOf: (record: object) => Handle[];
 
 /**
@@ -179,10 +223,10 @@ export abstract class AssociationOwner {
 }
 
 /** The handle of a record's association, made when it is first asked for. */
-export function handleOf(record: object, association: Association): Handle {
+export function handleOf(record: object, association: AnyAssociation): Handle {
   const handles = handlesOf(record);
   let handle = handles.find((each) => each.isOf(association));
-  if (!handle) handles.push((handle = new KINDS[association.kindOf](record, association)));
+  if (!handle) handles.push((handle = makeHandle(record, association)));
   return handle;
 }
 

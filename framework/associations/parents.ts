@@ -1,4 +1,5 @@
-import type { RecordState } from '../attributes/record-state';
+import type { RecordState, Stateful } from '../attributes/record-state';
+import { STATE } from '../attributes/record-state';
 import type { ModelSchema } from '../schema/model-schema';
 import { ForeignKeyViolationError } from '../database/errors';
 import { isAboutTable, violatedColumns } from '../validation/constraints';
@@ -7,20 +8,36 @@ import type { Association } from './association';
 import { parentsOf } from './association';
 import { DependentRecordsError } from './errors';
 import { handleOf } from './handles';
+import type { PolymorphicParent } from './polymorphic';
+import { narrowed, parentsFor, polymorphicParentsOf } from './polymorphic';
 
 /** What is wrong with an association whose parent is not there, or not given. */
 export const MUST_EXIST = { code: 'required', message: 'must exist' } as const;
 
-/** The required parents for which no key is given. */
+/** The required parents for which no key is given, and those whose model nobody knows. */
 export function missingParents(schema: ModelSchema, state: RecordState): Problem[] {
-  return parentsOf(schema)
-    .filter(({ isOptional, foreignKey }) => !isOptional && (state.get(foreignKey.property) ?? null) === null)
-    .map(({ property }) => ({ attribute: property, ...MUST_EXIST }));
+  const isMissing = ({ isOptional, foreignKey }: Association) =>
+    !isOptional && (state.get(foreignKey.property) ?? null) === null;
+  const isUnclear = (parent: PolymorphicParent) => {
+    const given = [parent.foreignKey, parent.foreignType].filter(
+      ({ property }) => (state.get(property) ?? null) !== null,
+    );
+    if (given.length === 0) return !parent.isOptional;
+    return given.length === 1 || narrowed(parent, state) === undefined;
+  };
+  const missing = [
+    ...parentsOf(schema).filter(isMissing),
+    ...[...polymorphicParentsOf(schema).values()].filter(isUnclear),
+  ];
+  return missing.map(({ property }) => ({ attribute: property, ...MUST_EXIST }));
 }
 
 /** The parents that a write refers to anew: they must be there, and stay until it is committed. */
 export function referredParents(schema: ModelSchema, state: RecordState): Association[] {
-  return parentsOf(schema).filter(({ foreignKey }) => (state.assigned[foreignKey.property] ?? null) !== null);
+  return parentsFor(schema, state).filter(({ foreignKey, typeKey }) => {
+    const isAnew = [foreignKey, typeKey?.column].some((column) => column && column.property in state.assigned);
+    return isAnew && (state.get(foreignKey.property) ?? null) !== null;
+  });
 }
 
 /** Takes over the keys of parents that were assigned before they were saved. */
@@ -29,7 +46,7 @@ export function adoptParentKeys(
   record: object,
   assign: (property: string, key: unknown) => void,
 ): void {
-  for (const association of parentsOf(schema)) {
+  for (const association of parentsFor(schema, (record as Stateful)[STATE])) {
     const handle = handleOf(record, association);
     if (!handle.isLoaded || handle.value === null) continue;
     const key = (handle.value as Record<string, unknown>)[association.target.primaryKey.property];
@@ -39,6 +56,16 @@ export function adoptParentKeys(
     assign(association.foreignKey.property, key);
     handle.fill(parent); // a new key makes the handle forget; this one is its parent's own
   }
+}
+
+/** The attributes that hold the keys of these associations. */
+export function keyAttributes(schema: ModelSchema, properties: readonly string[]): string[] {
+  const sole = parentsOf(schema).map(({ property, foreignKey }) => [property, foreignKey.property]);
+  const polymorphic = [...polymorphicParentsOf(schema).values()].flatMap(({ property, foreignKey, foreignType }) => [
+    [property, foreignKey.property],
+    [property, foreignType.property],
+  ]);
+  return [...sole, ...polymorphic].filter(([property]) => properties.includes(property!)).map(([, key]) => key!);
 }
 
 /** Which association a violated foreign key belongs to. */

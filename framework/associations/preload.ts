@@ -1,11 +1,28 @@
 import { groupBy } from '../core/group-by';
 import type { Association } from './association';
-import { inverseOf, joiningProperty, joiningValue } from './association';
+import { joiningProperty, joiningValue } from './association';
 import { handleOf } from './handles';
-import { recordModelOf } from './record-model';
+import type { AnyAssociation, PolymorphicParent } from './polymorphic';
+import { inverseOf, referredBy } from './polymorphic';
+import { targetsOf } from './targets';
 
-/** Loads an association for all owners with one query, however many there are; with none when no owner has a key. */
-export async function preload(owners: readonly object[], association: Association): Promise<void> {
+/**
+ * Loads an association for all owners with one query, however many there are; a polymorphic one with one for each
+ * model that is referred to. With none when no owner has a key.
+ */
+export async function preload(owners: readonly object[], association: AnyAssociation): Promise<void> {
+  if (association.kindOf === 'polymorphic') await preloadEachModel(owners, association);
+  else await preloadAll(owners, association);
+}
+
+async function preloadEachModel(owners: readonly object[], parent: PolymorphicParent): Promise<void> {
+  for (const [association, referring] of groupBy(owners, (owner) => referredBy(parent, owner))) {
+    if (association) await preloadAll(referring, association);
+    else for (const owner of referring) handleOf(owner, parent).fill(null);
+  }
+}
+
+async function preloadAll(owners: readonly object[], association: Association): Promise<void> {
   const keys = [...new Set(owners.map((owner) => joiningValue(association, owner)))].filter((key) => key !== null);
   const found = keys.length === 0 ? [] : await targets(association, keys);
   const property = joiningProperty(association);
@@ -20,9 +37,5 @@ export async function preload(owners: readonly object[], association: Associatio
 }
 
 async function targets(association: Association, keys: readonly unknown[]): Promise<object[]> {
-  const { target } = association;
-  return recordModelOf(target)
-    .query()
-    .where(joiningProperty(association) as never, 'in', keys as never)
-    .order(target.primaryKey.property as never);
+  return targetsOf(association, keys).order(association.target.primaryKey.property as never);
 }

@@ -48,9 +48,16 @@ export type RelatedOf<H> = NonNullable<H> extends AssociationHandle<infer R> ? R
 /** The type of a model's primary key, if it is called `id`. */
 export type KeyOf<T extends object> = T extends { readonly id: infer Key } ? Key : string | number | bigint;
 
+/** A key says which record is meant where there is one model only: of a polymorphic association, none does. */
+export type SoleKeyOf<R extends object, Each = R> = Each extends object
+  ? [R] extends [Each]
+    ? KeyOf<Each>
+    : never
+  : never;
+
 /** Values by attribute name, and records or keys by `BelongsTo`, as `create` and `update` take them. */
 export type AttributeValues<T extends object> = {
   -readonly [K in AttributeName<T>]?: T[K];
 } & {
-  [K in OwningName<T>]?: RelatedOf<T[K]> | KeyOf<RelatedOf<T[K]>> | null;
+  [K in OwningName<T>]?: RelatedOf<T[K]> | SoleKeyOf<RelatedOf<T[K]>> | null;
 };

@@ -1,6 +1,7 @@
 import { STATE } from '../attributes/record-state';
 import { associationsOf } from '../associations/association';
 import { handleOf } from '../associations/handles';
+import { polymorphicParentsOf } from '../associations/polymorphic';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { assign } from './record';
@@ -19,6 +20,9 @@ export function defineAccessors(schema: ModelSchema): void {
   }
   for (const { property } of schema.facts('association')) {
     define(prototype, property, (record) => handleOf(record, associationsOf(schema).get(property)!));
+  }
+  for (const { property } of schema.facts('polymorphic')) {
+    define(prototype, property, (record) => handleOf(record, polymorphicParentsOf(schema).get(property)!));
   }
 }
 

@@ -360,7 +360,7 @@ function forJson(value: unknown): unknown {
 const RESERVED: readonly string[] = ['then', ...Object.getOwnPropertyNames(Model.prototype)];
 
 modelRegistry.addRule((schema) =>
-  [...schema.columns, ...schema.facts('association')]
+  [...schema.columns, ...schema.facts('association'), ...schema.facts('polymorphic')]
     .map(({ property }) => property)
     .concat(schema.virtuals)
     .filter((property) => RESERVED.includes(property))

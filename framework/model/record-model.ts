@@ -1,13 +1,15 @@
 import type { RecordState } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import { associationsOf } from '../associations/association';
+import type { AnyAssociation, PolymorphicParent } from '../associations/polymorphic';
+import { modelNames, polymorphicParentsOf, towardsRecord } from '../associations/polymorphic';
 import { preload } from '../associations/preload';
 import { DependentRecordsError } from '../associations/errors';
 import { isStillReferredTo, problemOfForeignKey } from '../associations/parents';
 import type { RecordModel } from '../associations/record-model';
 import { provideRecordModel } from '../associations/record-model';
 import type { Condition } from '../query/conditions';
-import { and, or } from '../query/conditions';
+import { and, equals, or } from '../query/conditions';
 import { columnOf } from '../query/condition-sql';
 import { InvalidOperandError, InvalidQueryError } from '../query/errors';
 import { planFor } from '../query/plan';
@@ -51,22 +53,23 @@ class BoundModel implements RecordModel {
   }
 
   async preload(records: readonly object[], names: readonly string[]): Promise<void> {
-    for (const name of new Set(names)) await preload(records, associationsOf(this.#schema).get(name)!);
+    for (const name of new Set(names)) await preload(records, this.#association(name)!);
   }
 
   assertAssociation(name: string): void {
-    const associations = associationsOf(this.#schema);
-    if (associations.has(name)) return;
+    if (this.#association(name)) return;
+    const associations = [...associationsOf(this.#schema).keys(), ...polymorphicParentsOf(this.#schema).keys()];
     throw new InvalidQueryError({
       what: `${this.#schema.name} has no association "${name}".`,
-      remedy: associations.size > 0 ? `Use one of ${[...associations.keys()].join(', ')}.` : 'It has none at all.',
+      remedy: associations.length > 0 ? `Use one of ${associations.join(', ')}.` : 'It has none at all.',
       details: { model: this.#schema.name, name },
     });
   }
 
   conditionOf(conditions: object): Condition {
     const parts = Object.entries(conditions).map(([name, value]): Condition => {
-      const parent = associationsOf(this.#schema).get(name);
+      const parent = this.#association(name);
+      if (parent?.kindOf === 'polymorphic') return isOneOf(parent, Array.isArray(value) ? value : [value]);
       if (parent?.kindOf !== 'belongsTo') {
         return equality(name, value, columnOf(this.#schema, name).type.name.endsWith('[]'));
       }
@@ -75,6 +78,10 @@ class BoundModel implements RecordModel {
       return equality(parent.foreignKey.property, key, false);
     });
     return parts.length === 1 ? parts[0]! : and(parts);
+  }
+
+  #association(name: string): AnyAssociation | undefined {
+    return associationsOf(this.#schema).get(name) ?? polymorphicParentsOf(this.#schema).get(name);
   }
 
   explain(refusal: unknown): unknown {
@@ -108,6 +115,24 @@ function equality(property: string, value: unknown, isListed: boolean): Conditio
   if (!isListed) return compare('in', value);
   const isListOfLists = value.length > 0 && value.every((item) => Array.isArray(item));
   return isListOfLists ? or(value.map((item) => compare('=', item))) : compare('=', value);
+}
+
+/** A record stands for its model's name and its key; null for none. */
+function isOneOf(parent: PolymorphicParent, records: readonly unknown[]): Condition {
+  const alternatives = records.map((record) => {
+    if (record === null) return equals(parent.foreignKey.property, null);
+    const association = towardsRecord(parent, record);
+    if (!association) {
+      throw new InvalidQueryError({
+        what: `A condition names something that is none of ${modelNames(parent).join(', ')}.`,
+        remedy: `Give ${parent.property} a record of one of them; a key alone does not say of which it is.`,
+      });
+    }
+    const { value } = association.typeKey!;
+    const isIt = equals(parent.foreignKey.property, keyBehind(record, association.target));
+    return and([equals(parent.foreignType.property, value), isIt]);
+  });
+  return alternatives.length === 1 ? alternatives[0]! : or(alternatives);
 }
 
 /** A record stands for its key. */

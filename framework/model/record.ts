@@ -3,6 +3,7 @@ import { STATE } from '../attributes/record-state';
 import { frozenCopy } from '../attributes/deep-freeze';
 import { associationsOf, parentsOf } from '../associations/association';
 import { BelongsToHandle, handleOf } from '../associations/handles';
+import { polymorphicParentsOf } from '../associations/polymorphic';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { currentSessionIfAny } from '../transaction/current';
@@ -42,27 +43,36 @@ export function assign(record: RecordObject, property: string, value: unknown): 
 export function assignAll(record: RecordObject, values: object): void {
   const schema = schemaOfRecord(record);
   const associations = associationsOf(schema);
+  const polymorphic = polymorphicParentsOf(schema);
   const unknown = Object.keys(values).filter((name) => {
-    return !schema.column(name) && !schema.virtuals.includes(name) && associations.get(name)?.kindOf !== 'belongsTo';
+    const isAttribute = schema.column(name) !== undefined || schema.virtuals.includes(name);
+    return !isAttribute && associations.get(name)?.kindOf !== 'belongsTo' && !polymorphic.has(name);
   });
   if (unknown.length > 0) throw new UnknownAttributeError(schema.name, unknown, assignableNames(schema));
   for (const [name, value] of Object.entries(values) as [string, unknown][]) {
-    const parent = associations.get(name);
+    const parent = associations.get(name) ?? polymorphic.get(name);
     if (value === undefined) continue;
     if (!parent) assign(record, name, value);
-    else if (value === null || typeof value === 'object') (handleOf(record, parent) as BelongsToHandle).set(value);
+    else if (parent.kindOf === 'polymorphic' || value === null || typeof value === 'object')
+      (handleOf(record, parent) as BelongsToHandle).set(value);
     else assign(record, parent.foreignKey.property, value);
   }
 }
 
 function assignableNames(schema: ModelSchema): string[] {
-  return [...schema.columns, ...parentsOf(schema)].map(({ property }) => property).concat(schema.virtuals);
+  return [...schema.columns, ...parentsOf(schema), ...polymorphicParentsOf(schema).values()]
+    .map(({ property }) => property)
+    .concat(schema.virtuals);
 }
 
 /** What was loaded for the old key is not what the new one refers to. */
 function forgetParentOf(schema: ModelSchema, record: RecordObject, property: string): void {
   for (const association of parentsOf(schema)) {
     if (association.foreignKey.property === property) handleOf(record, association).forget();
+  }
+  for (const parent of polymorphicParentsOf(schema).values()) {
+    const isIts = [parent.foreignKey, parent.foreignType].some((column) => column.property === property);
+    if (isIts) handleOf(record, parent).forget();
   }
 }
 
@@ -90,7 +100,8 @@ const sound = new WeakSet<ModelSchema>();
 export function assertNotShadowed(schema: ModelSchema, record: object): void {
   if (sound.has(schema)) return;
   const names = [...schema.columns.map((column) => column.property), ...schema.virtuals];
-  const shadowed = [...names, ...associationsOf(schema).keys()].filter((name) => Object.hasOwn(record, name));
+  const associations = [...associationsOf(schema).keys(), ...polymorphicParentsOf(schema).keys()];
+  const shadowed = [...names, ...associations].filter((name) => Object.hasOwn(record, name));
   if (shadowed.length > 0) throw new ShadowedAttributeError(schema.name, shadowed);
   sound.add(schema);
 }

@@ -2,9 +2,9 @@ import type { RecordState } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import { hydratorOf } from '../attributes/hydrator';
 import type { Association } from '../associations/association';
-import { defaultForeignKey } from '../associations/association';
 import {
   adoptParentKeys,
+  keyAttributes,
   missingParents,
   MUST_EXIST,
   problemOfForeignKey,
@@ -79,7 +79,7 @@ function addMissingParents(schema: ModelSchema, record: RecordObject): void {
   const missing = missingParents(schema, record[STATE]);
   if (missing.length === 0) return;
   const errors = errorsOf(record);
-  const keys = referencesOf(
+  const keys = keyAttributes(
     schema,
     missing.map(({ attribute }) => attribute),
   );
@@ -87,13 +87,6 @@ function addMissingParents(schema: ModelSchema, record: RecordObject): void {
     ...errors.all.filter(({ attribute, code }) => !(code === 'required' && keys.includes(attribute))),
     ...missing,
   ]);
-}
-
-function referencesOf(schema: ModelSchema, associations: readonly string[]): string[] {
-  return schema
-    .facts('association')
-    .filter(({ property }) => associations.includes(property))
-    .map(({ property, foreignKey }) => foreignKey ?? defaultForeignKey(property));
 }
 
 const underWay = new WeakMap<RecordObject, Promise<void>>();

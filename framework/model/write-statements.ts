@@ -96,7 +96,7 @@ function lockedParents(parents: readonly Association[], binder: Binder): RawBuil
 }
 
 function parentShape(parents: readonly Association[]): string {
-  return parents.map(({ property }) => property).join(',');
+  return parents.map(({ property, typeKey }) => `${property} ${typeKey?.value ?? ''}`).join(',');
 }
 
 function parentKeys(state: RecordState, parents: readonly Association[]): unknown[] {

@@ -1,4 +1,4 @@
-import type { AttributeName, KeyOf, OwningName, RelatedOf } from '../attributes/types';
+import type { AttributeName, OwningName, RelatedOf, SoleKeyOf } from '../attributes/types';
 
 export const OPERATORS = ['=', '!=', '<', '<=', '>', '>=', 'in', 'not in', 'like', 'ilike', 'is', 'is not'] as const;
 export type Operator = (typeof OPERATORS)[number];
@@ -27,7 +27,7 @@ export type Conditions<T extends object> = {
   readonly [K in AttributeName<T>]?: T[K] | readonly NonNullable<T[K]>[];
 } & {
   readonly [K in OwningName<T>]?:
-    RelatedOf<T[K]> | KeyOf<RelatedOf<T[K]>> | readonly (RelatedOf<T[K]> | KeyOf<RelatedOf<T[K]>>)[] | null;
+    RelatedOf<T[K]> | SoleKeyOf<RelatedOf<T[K]>> | readonly (RelatedOf<T[K]> | SoleKeyOf<RelatedOf<T[K]>>)[] | null;
 };
 
 /** Builds conditions inside `where(…)`: called for a comparison, with `and`, `or` and `not` to combine them. */

@@ -1,6 +1,7 @@
 import { quotedName } from '../database/quoted-name';
 import type { Association } from '../associations/association';
-import { associationsOf, inverseOf, parentsOf } from '../associations/association';
+import { associationsOf, parentsOf } from '../associations/association';
+import { inverseOf } from '../associations/polymorphic';
 import type { ModelSchema } from '../schema/model-schema';
 import { defaultCheckName, tableName } from '../validation/constraints';
 import type { CatalogTable, Constraint } from './catalog';

@@ -7,7 +7,9 @@ export function frameworkRules(schema: ModelSchema): Finding[] {
   const finding = (property: string, what: string): Finding => {
     return { kind: 'framework', model: schema.name, property, what, sql: undefined };
   };
+  const locked = 'is polymorphic, so no foreign key can stand beneath it; raw SQL could break it.';
   return [
+    ...schema.facts('polymorphic').map(({ property }) => finding(property, locked)),
     ...schema.facts('validator').map(({ method }) => finding(method, '@Validates.')),
     ...[...classValidatorRules(schema)].map(([property, names]) =>
       finding(property, `class-validator's ${names.join(', ')}.`),
