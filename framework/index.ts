@@ -20,7 +20,7 @@ export type { AssociationName, AttributeName, AttributeValues } from './attribut
 
 // Associations
 export { BelongsTo, HasMany, HasOne } from './associations/decorators';
-export type { BelongsToOptions, HasOptions } from './associations/decorators';
+export type { BelongsToOptions, HasOptions, PolymorphicOptions } from './associations/decorators';
 export type { Dependent } from './associations/facts';
 
 // Validations and callbacks
@@ -86,7 +86,7 @@ export * from './transaction/errors';
 export * from './query/errors';
 export * from './model/errors';
 export { ValidationError } from './validation/errors';
-export { AssociationNotLoadedError, DependentRecordsError, WrongRecordError } from './associations/errors';
+export * from './associations/errors';
 export { CallbackHaltedError } from './callbacks/run';
 export { SchemaMismatchError } from './verify/errors';
 export * from './migration/errors';
