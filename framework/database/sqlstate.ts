@@ -94,6 +94,8 @@ export interface PostgresError extends Error {
   readonly column?: string;
   readonly constraint?: string;
   readonly routine?: string;
+  /** Of the server's source. */
+  readonly file?: string;
 }
 
 // By shape, not by `instanceof`: two copies of pg in one node_modules would break the latter.

@@ -13,6 +13,14 @@ export interface Statement {
   readonly isolation?: IsolationLevel;
   /** `text` leaves values as PostgreSQL prints them, for a hydrator; `typed` converts by type. Default `typed`. */
   readonly valuesAs?: 'text' | 'typed';
+  /** The rows that it names by primary key. Transactions that collide over them queue for them. */
+  readonly about?: RowNames | undefined;
+}
+
+export interface RowNames {
+  readonly table: string;
+  /** A key, or a list of keys. */
+  readonly key: unknown;
 }
 
 export interface StatementResult {

@@ -3,7 +3,7 @@ import type { RawBuilder } from 'kysely';
 import type { RecordState } from '../attributes/record-state';
 import { selectedNames } from '../attributes/hydrator';
 import type { Association } from '../associations/association';
-import type { Statement } from '../database/connection';
+import type { RowNames, Statement } from '../database/statement';
 import type { Binder } from '../query/compiler';
 import { offline, statementFor } from '../query/compiler';
 import type { ModelSchema } from '../schema/model-schema';
@@ -51,7 +51,7 @@ export function updateStatement(
     ...versionedKey(schema, state),
   ];
   const shape = `update ${schema.id}|${properties.join(',')}|${parentShape(parents)}`;
-  return statementFor(shape, values, true, (binder) => {
+  const build = (binder: Binder) => {
     const sets = properties.map((property) => {
       return sql`${sql.ref(schema.column(property)!.name)} = ${binder.bind(undefined)}`;
     });
@@ -63,23 +63,24 @@ export function updateStatement(
     return compilable(
       sql`update ${sql.table(schema.table)} set ${sql.join(sets)} ${from} where ${versionMatches(schema, binder)} ${returned(schema)}`,
     );
-  });
+  };
+  return statementFor(shape, values, true, build, rowOf(schema, state));
 }
 
 /** DELETE of the version that was read. */
 export function deleteVersionStatement(schema: ModelSchema, state: RecordState): Statement {
-  return statementFor(`delete version ${schema.id}`, versionedKey(schema, state), true, (binder) =>
-    compilable(sql`delete from ${sql.table(schema.table)} where ${versionMatches(schema, binder)}`),
-  );
+  const build = (binder: Binder) =>
+    compilable(sql`delete from ${sql.table(schema.table)} where ${versionMatches(schema, binder)}`);
+  return statementFor(`delete version ${schema.id}`, versionedKey(schema, state), true, build, rowOf(schema, state));
 }
 
 /** DELETE by key, of a row that is locked already. */
 export function deleteStatement(schema: ModelSchema, state: RecordState): Statement {
-  return statementFor(`delete key ${schema.id}`, [encodedKey(schema, state)], true, (binder) =>
+  const build = (binder: Binder) =>
     compilable(
       sql`delete from ${sql.table(schema.table)} where ${sql.ref(schema.primaryKey.name)} = ${binder.bind(undefined)}`,
-    ),
-  );
+    );
+  return statementFor(`delete key ${schema.id}`, [encodedKey(schema, state)], true, build, rowOf(schema, state));
 }
 
 function returned(schema: ModelSchema): RawBuilder<unknown> {
@@ -110,6 +111,10 @@ function versionedKey(schema: ModelSchema, state: RecordState): unknown[] {
 function versionMatches(schema: ModelSchema, binder: Binder): RawBuilder<unknown> {
   const key = sql`${sql.ref(schema.primaryKey.name)} = ${binder.bind(undefined)}`;
   return sql`${key} and xmin = ${binder.bind(undefined)}::xid and ctid = ${binder.bind(undefined)}::tid`;
+}
+
+function rowOf({ table, primaryKey }: ModelSchema, state: RecordState): RowNames {
+  return { table, key: state.stored[primaryKey.property] };
 }
 
 function encodedKey({ primaryKey }: ModelSchema, state: RecordState): unknown {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Compilable } from 'kysely';
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
-import type { Statement } from '../database/connection';
+import type { RowNames, Statement } from '../database/statement';
 
 /** Any table, any column: names come from sealed schemas, which have been checked. */
 export type AnyTables = Record<string, Record<string, unknown>>;
@@ -52,6 +52,7 @@ export function statementFor(
   values: readonly unknown[],
   writes: boolean,
   build: (binder: Binder) => Compilable,
+  about?: RowNames,
 ): Statement {
   const known = shapes.get(shape) ?? compileShape(shape, build);
   return {
@@ -60,6 +61,7 @@ export function statementFor(
     values: known.isInOrder ? values : known.order.map((index) => values[index]),
     valuesAs: 'text',
     writes,
+    about,
   };
 }
 

@@ -2,11 +2,12 @@ import type { Compilable, SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import { selectedNames } from '../attributes/hydrator';
-import type { Statement } from '../database/connection';
+import type { RowNames, Statement } from '../database/statement';
 import type { ModelSchema } from '../schema/model-schema';
 import type { AnyTables, Binder } from './compiler';
 import { direct, offline, statementFor } from './compiler';
 import { columnOf, conditionShape, conditionSql } from './condition-sql';
+import type { Condition } from './conditions';
 import type { SelectPlan } from './plan';
 import { lockClause } from './plan';
 
@@ -31,7 +32,7 @@ export function selectStatement(plan: SelectPlan, selection: Selection): Stateme
   const build = (binder: Binder) => buildSelect(offline, plan, selection, binder);
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
   const values: unknown[] = [];
-  return statementFor(`${planShape(plan, values)}|${selectionShape(selection)}`, values, false, build);
+  return statementFor(`${planShape(plan, values)}|${selectionShape(selection)}`, values, false, build, rowsOf(plan));
 }
 
 function selectionShape(selection: Selection): string {
@@ -101,14 +102,33 @@ export function updateStatement(plan: SelectPlan, assignments: readonly Assignme
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
   const values = assignments.map(({ property, value }) => encoded(schema, property, value));
   const sets = assignments.map(({ property, how }) => `${how} ${property}`).join(',');
-  return statementFor(`update ${sets}|${planShape(plan, values)}`, values, true, build);
+  return statementFor(`update ${sets}|${planShape(plan, values)}`, values, true, build, rowsOf(plan));
 }
 
 export function deleteStatement(plan: SelectPlan): Statement {
   const build = (binder: Binder) => narrowed(offline.deleteFrom(plan.schema.table), plan, binder);
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
   const values: unknown[] = [];
-  return statementFor(`delete|${planShape(plan, values)}`, values, true, build);
+  return statementFor(`delete|${planShape(plan, values)}`, values, true, build, rowsOf(plan));
+}
+
+function rowsOf({ schema, condition }: SelectPlan): RowNames | undefined {
+  const key = condition && keyIn(condition, schema.primaryKey.property);
+  return key === undefined ? undefined : { table: schema.table, key };
+}
+
+/** The key, or the list of keys, by which a condition picks rows. */
+function keyIn(condition: Condition, primaryKey: string): unknown {
+  if (condition.kind === 'compare') {
+    const { property, operator, value } = condition;
+    return property === primaryKey && (operator === '=' || operator === 'in') ? value : undefined;
+  }
+  if (condition.kind !== 'and') return undefined;
+  for (const part of condition.parts) {
+    const key = keyIn(part, primaryKey);
+    if (key !== undefined) return key;
+  }
+  return undefined;
 }
 
 function narrowed<Q extends object>(query: Q, plan: SelectPlan, binder: Binder): Q {

@@ -21,6 +21,8 @@ export type AttemptOutcome<T> =
       readonly error: unknown;
       /** Whether another attempt may do better. */
       readonly again: false | 'at once' | 'after a pause';
+      /** What the attempt collided over, if that is why. */
+      readonly queues: readonly string[];
       readonly effects: readonly Effect[];
     }
   | { readonly kind: 'unknown'; readonly error: unknown };
@@ -38,7 +40,7 @@ export async function runAttempt<T>(
     if (outcome.kind !== 'lost') return outcome;
     lost = outcome;
   } catch (error) {
-    return { kind: 'rolled back', error, again: false, effects: [] }; // no session to be had
+    return { kind: 'rolled back', error, again: false, queues: [], effects: [] }; // no session to be had
   }
   return lookUp(pool, lost);
 }
@@ -115,5 +117,6 @@ function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>
   const asked = scope.transaction.mustRetry ?? error;
   const isRetried = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
   const again = isRetried && (asked instanceof PrecautionNeededError ? 'at once' : 'after a pause');
-  return { kind: 'rolled back', error, again, effects: scope.effectsAfterRollback };
+  const queues = scope.transaction.learnFrom(asked);
+  return { kind: 'rolled back', error, again, queues, effects: scope.effectsAfterRollback };
 }

@@ -3,9 +3,11 @@ import type { Connection, Statement, StatementResult } from '../database/connect
 import { isConnectionLoss } from '../database/sqlstate';
 import type { IsolationLevel } from '../theory/isolation';
 import { PrecautionNeededError, TransactionEndedError } from './errors';
+import type { HotRows, Refusal } from './hot-rows';
 import type { TransactionOptions } from './options';
-import { beginText } from './options';
+import { beginText, patienceOf } from './options';
 import type { Precaution, Precautions } from './precautions';
+import { Turn } from './turn';
 
 export interface AttemptFacts {
   readonly owner: object;
@@ -15,6 +17,11 @@ export interface AttemptFacts {
   readonly options: TransactionOptions;
   /** Those of all attempts together. */
   readonly precautions: Precautions;
+  readonly hotRows: HotRows;
+  /** What earlier attempts have failed for. */
+  readonly queues: readonly string[];
+  /** Whether to queue on the server: false behind a pooler, where a session is somebody else's at any time. */
+  readonly queuesOnServer: boolean;
 }
 
 /** Where a transaction stands on the server. A lost COMMIT is looked up by `xid`. */
@@ -34,6 +41,9 @@ const XID: Statement = {
   valuesAs: 'text',
   writes: false,
 };
+
+/** Statements of one attempt. */
+const MOST_REMEMBERED = 50;
 
 /**
  * One attempt of an outermost transaction on its session.
@@ -55,7 +65,13 @@ export class OpenTransaction {
   /** Says that PostgreSQL asked to run the whole again; nothing in it can be committed any more. */
   mustRetry: unknown;
   savepoints = 0;
+  /** The first ones, in the order in which they were sent: what a failure may be about. */
+  readonly #sent: Statement[] = [];
+  /** The first statement that PostgreSQL refused. */
+  #refusal: Refusal | undefined;
   readonly #connection: Connection;
+  readonly #facts: AttemptFacts;
+  #turn: Turn | undefined;
   #begun = false;
   #isOver = false;
   #beginFailure: unknown;
@@ -66,6 +82,7 @@ export class OpenTransaction {
 
   constructor(connection: Connection, facts: AttemptFacts) {
     this.#connection = connection;
+    this.#facts = facts;
     this.owner = facts.owner;
     this.id = facts.id;
     this.attempt = facts.attempt;
@@ -96,10 +113,17 @@ export class OpenTransaction {
 
   /** Rejects with the driver's error, or with that of BEGIN, which the statement was sent along with. */
   async send(statement: Statement): Promise<StatementResult> {
-    this.#begin();
+    this.#begin(statement);
+    if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
     const answer = this.#connection.run(statement);
     if (statement.writes !== false) this.#askXid();
-    const result = await answer;
+    let result: StatementResult;
+    try {
+      result = await answer;
+    } catch (error) {
+      this.#refusal ??= { statement, error };
+      throw error;
+    }
     if (this.#beginFailure === undefined) return result;
     if (statement.writes !== false) this.#hasWrittenAlone = true;
     throw this.#beginFailure as Error;
@@ -107,8 +131,9 @@ export class OpenTransaction {
 
   /** For savepoints: they write nothing themselves. */
   async control(text: string): Promise<void> {
-    this.#begin();
-    await this.#connection.run({ text, writes: false });
+    const statement = { text, writes: false };
+    this.#begin(statement);
+    await this.#connection.run(statement);
   }
 
   /** @returns the command tag of the answer. Rejects with the driver's error. */
@@ -116,7 +141,7 @@ export class OpenTransaction {
     this.#isOver = true;
     // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
     await this.#xid;
-    const { command } = await this.#connection.run({ text: 'commit', writes: false });
+    const { command } = await this.#end('commit');
     return command;
   }
 
@@ -124,12 +149,18 @@ export class OpenTransaction {
     this.#isOver = true;
     if (!this.#begun) return;
     try {
-      await this.#connection.run({ text: 'rollback', writes: false });
+      await this.#end('rollback');
     } catch (error) {
       // The server rolls back by itself when the session closes.
       this.#connection.discard(error as Error);
       if (!isConnectionLoss(error)) throw error;
     }
+  }
+
+  async #end(text: string): Promise<StatementResult> {
+    const answer = this.#connection.run({ text, writes: false });
+    if (this.#turn) await Promise.allSettled([answer, this.#turn.leave()]);
+    return answer;
   }
 
   discard(reason: Error): void {
@@ -141,16 +172,22 @@ export class OpenTransaction {
     this.#connection.outdate(reason);
   }
 
+  /** @returns what the next attempt is to queue for */
+  learnFrom(error: unknown): readonly string[] {
+    return this.#facts.hotRows.learn(error, { attempt: this.attempt, statements: this.#sent, refusal: this.#refusal });
+  }
+
   async identity(): Promise<TransactionIdentity> {
     return { xid: await this.#xid, mayHaveWritten: this.#mayHaveWritten };
   }
 
   /** @throws TransactionEndedError, since the session may be somebody else's by now */
-  #begin(): void {
+  #begin(first: Statement): void {
     if (this.#isOver) throw new TransactionEndedError();
     if (this.#beginFailure !== undefined) throw this.#beginFailure as Error;
     if (this.#begun) return;
     this.#begun = true;
+    this.#queue(first);
     if (this.options.statementTimeoutMs !== undefined) this.#connection.allow(this.options.statementTimeoutMs);
     this.#connection.run({ text: beginText(this.isolation, this.options), writes: false }).catch((error: unknown) => {
       this.#beginFailure = error;
@@ -162,9 +199,24 @@ export class OpenTransaction {
   /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */
   #takePrecautions(): void {
     for (const statement of this.precautions.statements()) {
-      this.#connection.run(statement).catch((error: unknown) => (this.#beginFailure ??= error));
+      this.#sent.push(statement);
+      this.#connection.run(statement).catch((error: unknown) => {
+        this.#beginFailure ??= error;
+        this.#refusal ??= { statement, error };
+      });
       if (statement.writes !== false) this.#askXid();
     }
+  }
+
+  #queue(first: Statement): void {
+    const { hotRows, queues, queuesOnServer } = this.#facts;
+    if (!queuesOnServer) return;
+    // At read committed nothing fails for having waited, and what only reads is in nobody's way.
+    const isCalm = this.isolation === 'read committed' || this.options.readOnly === true;
+    const hot = isCalm ? [] : hotRows.queuesFor(first);
+    if (hot.length === 0 && queues.length === 0) return;
+    const all = [...new Set([...queues, ...hot])];
+    this.#turn = new Turn(this.#connection, all, patienceOf(this.options), () => hotRows.renew(first, all));
   }
 
   #askXid(): void {

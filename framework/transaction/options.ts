@@ -74,3 +74,12 @@ export function beginText(isolation: IsolationLevel, options: TransactionOptions
   const locals = settings.flatMap(([name, value]) => (value === undefined ? [] : [`set local ${name} = ${value}`]));
   return [modes.filter(Boolean).join(' '), ...locals].join('; ');
 }
+
+/** Shorter than the slack after which a session that says nothing is closed. */
+const QUEUE_PATIENCE_MS = 4_000;
+
+/** How long a transaction queues for hot rows before it goes ahead, in milliseconds. */
+export function patienceOf({ statementTimeoutMs, lockTimeoutMs, retryBudgetMs }: TransactionOptions): number {
+  const bounds = [statementTimeoutMs, lockTimeoutMs, retryBudgetMs].filter((bound) => bound !== undefined && bound > 0);
+  return Math.min(QUEUE_PATIENCE_MS, ...(bounds as number[]));
+}

@@ -85,6 +85,7 @@ export function lockRow({ table, keyColumn, key }: KeyedRow, selected = '1'): St
     values: [key],
     valuesAs: 'text',
     writes: false,
+    about: { table, key },
   };
 }
 

@@ -1,5 +1,5 @@
 import { BellwetherError } from '../core/errors';
-import type { Statement, StatementResult } from '../database/connection';
+import type { Connection, Statement, StatementResult } from '../database/connection';
 import { Pool } from '../database/pool';
 import type { ResolvedPoolOptions } from '../database/options';
 import { StalePreparedStatementError } from '../database/errors';
@@ -13,19 +13,38 @@ import { pauseAfter } from './backoff';
 import { currentScope, runInScope } from './context';
 import { runEffects } from './effects';
 import { AfterCommitError, RetriesExhaustedError } from './errors';
+import { HotRows } from './hot-rows';
+import { LocalTurns } from './local-turns';
 import { makeGuards } from './make-guards';
 import { assertFits } from './nesting';
-import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS } from './options';
+import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS, patienceOf } from './options';
 import type { TransactionOptions } from './options';
 import { Precautions } from './precautions';
-import { RetryQueue } from './retry-queue';
 import type { Scope } from './scope';
 import { Transaction } from './transaction';
+import { Turn } from './turn';
 
 /** Each adds a precaution to those before; nobody has needed more than a few. */
 const MOST_RUNS_FOR_PRECAUTIONS = 20;
 
+/** So many failures are followed by the next attempt at once, since that queues for what it failed for. */
+const QUEUED_AT_ONCE = 2;
+/** Most queues that one transaction stands in. */
+const MOST_QUEUES = 32;
+
 let transactions = 0;
+
+/** An attempt that may be followed by another. */
+interface Failure {
+  /** 0 for a single statement. */
+  readonly id: number;
+  readonly begunAt: number;
+  readonly attempt: number;
+  /** How many of the attempts count; 0 to go on at once. */
+  readonly failures: number;
+  readonly error: unknown;
+  readonly queues: readonly string[];
+}
 
 /** A database as the layers above see it: statements and transactions, with retries and context. */
 export class Session {
@@ -34,7 +53,8 @@ export class Session {
   /** Whose isolation levels these are; until the server was asked, nobody's. */
   engine: SpokenEngine | 'unknown' = 'unknown';
 
-  readonly #retries = new RetryQueue();
+  readonly #hotRows = new HotRows();
+  readonly #turns = new LocalTurns();
 
   constructor(options: ResolvedPoolOptions) {
     this.pool = new Pool(options, this.bus);
@@ -85,9 +105,10 @@ export class Session {
 
   async #alone(statement: Statement): Promise<StatementResult> {
     const begunAt = performance.now();
+    let queues = statement.writes === false ? [] : this.#hotRows.queuesFor(statement);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(statement);
+        return await this.#once(statement, queues);
       } catch (error) {
         const isRead = statement.writes === false;
         if (isConnectionLoss(error)) {
@@ -96,17 +117,19 @@ export class Session {
         }
         const known = translateDatabaseError(error);
         if (!(known instanceof BellwetherError) || known.recovery !== 'retry-transaction') throw known;
-        await this.#pauseOrGiveUp(attempt, attempt, begunAt, {}, known, 0);
+        const failed = { attempt, statements: [statement], refusal: { statement, error } };
+        queues = together(queues, this.#hotRows.learn(known, failed));
+        await this.#pauseOrGiveUp({ id: 0, begunAt, attempt, failures: attempt, error: known, queues }, {});
       }
     }
   }
 
-  #once(statement: Statement): Promise<StatementResult> {
+  #once(statement: Statement, queues: readonly string[]): Promise<StatementResult> {
     return this.pool.borrow(async (connection) => {
       try {
         const { isolation = this.pool.options.isolation } = statement;
         const isDefault = this.pool.sendsDefaults && isolation === this.pool.options.isolation;
-        if (isDefault) return await connection.run(statement);
+        if (isDefault) return await this.#inTurn(connection, statement, queues);
         // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
         const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
         const sent = [begun, connection.run(statement), connection.run({ text: 'commit' })] as const;
@@ -119,15 +142,28 @@ export class Session {
     });
   }
 
+  /** The places in the queues are asked for, used and given back in one flight. */
+  async #inTurn(connection: Connection, statement: Statement, queues: readonly string[]): Promise<StatementResult> {
+    if (queues.length === 0) return connection.run(statement);
+    const turn = new Turn(connection, queues, patienceOf({}), () => this.#hotRows.renew(statement, queues));
+    const answer = connection.run(statement);
+    await Promise.allSettled([answer, turn.leave()]);
+    return answer;
+  }
+
   async #outermost<T>(options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
     const id = ++transactions;
     const begunAt = performance.now();
     const isolation = options.isolation ?? this.pool.options.isolation;
     const precautions = new Precautions();
+    let queues: readonly string[] = [];
     let failures = 0;
     for (let attempt = 1; ; attempt++) {
-      const run = () => this.#observedAttempt({ owner: this, id, attempt, isolation, options, precautions }, body);
-      const outcome = await (failures === 0 ? run() : this.#retries.inTurn(run));
+      const queuesOnServer = this.pool.sendsDefaults;
+      const hotRows = this.#hotRows;
+      const facts = { owner: this, id, attempt, isolation, options, precautions, hotRows, queues, queuesOnServer };
+      const run = () => this.#observedAttempt(facts, body);
+      const outcome = await (queuesOnServer || queues.length === 0 ? run() : this.#turns.inTurn(queues, run));
       if (outcome.kind === 'committed') {
         const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
         if (failures.length > 0) throw new AfterCommitError(failures, outcome.effects.length);
@@ -138,7 +174,9 @@ export class Session {
         if (!outcome.again) throw outcome.error;
         const isAtOnce = outcome.again === 'at once' && attempt - failures <= MOST_RUNS_FOR_PRECAUTIONS;
         if (!isAtOnce) failures += 1;
-        await this.#pauseOrGiveUp(attempt, isAtOnce ? 0 : failures, begunAt, options, outcome.error, id);
+        queues = together(queues, outcome.queues);
+        const failed = { id, begunAt, attempt, failures: isAtOnce ? 0 : failures, error: outcome.error, queues };
+        await this.#pauseOrGiveUp(failed, options);
         if (precautions.takeNeedOfGuards()) await makeGuards(this.pool);
       } catch (error) {
         await runEffects(outcome.effects, { transactionId: id, after: 'rollback' }, this.bus);
@@ -147,25 +185,18 @@ export class Session {
     }
   }
 
-  /**
-   * @param failures how many of the attempts count; 0 to go on at once
-   * @throws RetriesExhaustedError when the attempts or the time are used up
-   */
+  /** @throws RetriesExhaustedError when the attempts or the time are used up */
   async #pauseOrGiveUp(
-    attempt: number,
-    failures: number,
-    begunAt: number,
+    { id, begunAt, attempt, failures, error, queues }: Failure,
     { attempts = DEFAULT_ATTEMPTS, retryBudgetMs = DEFAULT_RETRY_BUDGET_MS }: TransactionOptions,
-    error: unknown,
-    transactionId: number,
   ): Promise<void> {
-    const pauseMs = failures === 0 ? 0 : pauseAfter(failures);
+    const pauseMs = failures === 0 || (queues.length > 0 && failures <= QUEUED_AT_ONCE) ? 0 : pauseAfter(failures);
     const elapsedMs = performance.now() - begunAt;
     if (failures >= attempts || elapsedMs + pauseMs > retryBudgetMs) {
       const isOurs = error instanceof BellwetherError && error.recovery === 'retry-transaction';
       throw isOurs ? new RetriesExhaustedError({ attempts: attempt, elapsedMs }, error) : error;
     }
-    this.bus.emit('transaction:retry', { transactionId, attempt, pauseMs, error });
+    this.bus.emit('transaction:retry', { transactionId: id, attempt, pauseMs, error });
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 
@@ -212,4 +243,8 @@ export class Session {
       throw error;
     }
   }
+}
+
+function together(one: readonly string[], other: readonly string[]): readonly string[] {
+  return [...new Set([...one, ...other])].slice(0, MOST_QUEUES);
 }

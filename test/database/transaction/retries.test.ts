@@ -1,7 +1,6 @@
 import { Column, Id, Model, sql, Table } from 'bellwether';
 import type { Database, FrameworkEvents } from 'bellwether';
 import { pauseAfter } from '../../../framework/transaction/backoff';
-import { RetryQueue } from '../../../framework/transaction/retry-queue';
 import { barrier, errorOf, FAILURES, planFailures, reasonOf, setUp, signal, untilBlocked } from './support';
 
 @Table('accounts')
@@ -289,25 +288,5 @@ describe('retries of one process', () => {
     await Promise.all(Array.from({ length: 8 }, add));
     expect((await Account.find(1)).balance).toBe(108);
     expect([first, mostRetrying]).toEqual([8, 1]);
-  });
-
-  test('are not held up for long by one that hangs', async () => {
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance'] });
-    try {
-      const queue = new RetryQueue();
-      const hung = signal();
-      const order: string[] = [];
-      const hanging = queue.inTurn(() => hung.promise.then(() => order.push('hanging')));
-      const next = queue.inTurn(() => Promise.resolve(order.push('next')));
-      await jest.advanceTimersByTimeAsync(999);
-      expect(order).toEqual([]);
-      await jest.advanceTimersByTimeAsync(1);
-      await next;
-      hung.give();
-      await hanging;
-      expect(order).toEqual(['next', 'hanging']);
-    } finally {
-      jest.useRealTimers();
-    }
   });
 });
