@@ -74,6 +74,10 @@ export type { AnyJob, Job, JobContext, JobHandler, JobOptions, RunningJob } from
 export type { Json, JsonObject, NoPayload } from './jobs/payload';
 export { enqueue } from './jobs/enqueue';
 export type { Enqueued, EnqueueOptions } from './jobs/enqueue';
+export { schedule } from './jobs/schedule';
+export type { Schedule, ScheduleOptions } from './jobs/schedule';
+export { startWorkers } from './jobs/start-workers';
+export type { Workers, WorkersOptions } from './jobs/start-workers';
 export { installJobs } from './jobs/install';
 
 // Errors

@@ -81,3 +81,17 @@ export class JobsStillRunningError extends BellwetherError {
     });
   }
 }
+
+/** The process could not show a sign of life for so long that other workers may have taken its jobs. */
+export class LeaseLostError extends BellwetherError {
+  override readonly code = 'E_LEASE_LOST';
+  override readonly recovery = 'try-later';
+
+  constructor(cause?: unknown) {
+    super({
+      what: 'The workers were out of touch with the database for too long, and others may have their jobs by now.',
+      remedy: 'Nothing needs to be done: the workers start anew. If it happens often, raise takeOverAfterMs.',
+      cause,
+    });
+  }
+}

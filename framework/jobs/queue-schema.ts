@@ -110,7 +110,7 @@ language plpgsql set enable_seqscan = off as $$
 declare queue int;
 begin
   update graphile_worker._private_jobs j set
-      locked_at = null, locked_by = null, last_error = fail.error, updated_at = now(),
+      locked_at = null, locked_by = null, last_error = coalesce(fail.error, j.last_error), updated_at = now(),
       attempts = case verdict when 'give up' then j.max_attempts
         when 'interrupted' then least(greatest(j.attempts - 1, 0), j.max_attempts - 1) else j.attempts end,
       run_at = now() + case verdict when 'interrupted' then interval '0' else exp(least(j.attempts, 10)) * interval '1 second' end
@@ -125,14 +125,37 @@ begin
   return next;
 end $$;
 
--- Frees the jobs of workers whose lock nobody has held for that long; returns those jobs. own: the caller's lease.
--- A job whose row is locked is just being ended by its worker after all: it is left for the next look.
-create or replace function bellwether_jobs.take_over(own int, after_ms bigint)
+-- Lets go of what the workers of a lease have locked, and forgets them; gives the jobs. A job whose row is locked is
+-- just being ended by its worker after all: it is left for the next call, and the worker is remembered until then.
+create or replace function bellwether_jobs.retire(lease int)
 returns table (job_id bigint, name text, attempts int, is_dead boolean)
 language plpgsql as $$
 declare
-  suspect int;
-  dead text[];
+  theirs text[] := array (select w.worker_id from bellwether_jobs.workers w where w.lease = retire.lease);
+begin
+  return query
+    with held as (
+      select j.id from graphile_worker._private_jobs j where j.locked_by = any (theirs) for update skip locked
+    ), freed as (
+      update graphile_worker._private_jobs j set
+          locked_at = null, locked_by = null, run_at = greatest(j.run_at, now()), updated_at = now(),
+          last_error = 'The worker that ran it died.'
+        from held where j.id = held.id returning j.*
+    )
+    select f.id, t.identifier, f.attempts::int, not f.is_available
+      from freed f join graphile_worker._private_tasks t on t.id = f.task_id;
+  if found then perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', 100)::text); end if;
+  update graphile_worker._private_job_queues q set locked_at = null, locked_by = null where q.locked_by = any (theirs);
+  delete from bellwether_jobs.workers w
+    where w.lease = retire.lease
+      and not exists (select from graphile_worker._private_jobs j where j.locked_by = any (theirs));
+end $$;
+
+-- Retires the workers whose lock nobody has held for that long. own: the caller's lease.
+create or replace function bellwether_jobs.take_over(own int, after_ms bigint)
+returns table (job_id bigint, name text, attempts int, is_dead boolean)
+language plpgsql as $$
+declare suspect int;
 begin
   if not pg_try_advisory_xact_lock(${LEASE_LOCKS}, 0) then return; end if;
   for suspect in select distinct w.lease from bellwether_jobs.workers w where w.lease <> own loop
@@ -141,24 +164,10 @@ begin
       continue;
     end if;
     update bellwether_jobs.workers w set missed_at = now() where w.lease = suspect and w.missed_at is null;
-    select array_agg(w.worker_id) into dead from bellwether_jobs.workers w
-      where w.lease = suspect having max(w.missed_at) <= now() - after_ms * interval '1 millisecond';
-    continue when dead is null;
-    return query
-      with theirs as (
-        select j.id from graphile_worker._private_jobs j where j.locked_by = any (dead) for update skip locked
-      ), freed as (
-        update graphile_worker._private_jobs j set
-            locked_at = null, locked_by = null, run_at = greatest(j.run_at, now()), updated_at = now(),
-            last_error = 'The worker that ran it died.'
-          from theirs where j.id = theirs.id returning j.*
-      )
-      select f.id, t.identifier, f.attempts::int, not f.is_available
-        from freed f join graphile_worker._private_tasks t on t.id = f.task_id;
-    if found then perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', 100)::text); end if;
-    update graphile_worker._private_job_queues q set locked_at = null, locked_by = null where q.locked_by = any (dead);
-    delete from bellwether_jobs.workers w
-      where w.lease = suspect and not exists (select from graphile_worker._private_jobs j where j.locked_by = any (dead));
+    if (select max(w.missed_at) <= now() - after_ms * interval '1 millisecond'
+        from bellwether_jobs.workers w where w.lease = suspect) then
+      return query select * from bellwether_jobs.retire(suspect);
+    end if;
   end loop;
 end $$;
 

@@ -28,8 +28,27 @@ export interface FrameworkEvents {
    * AfterCommitError; after a rollback, where the caller gets the reason of the rollback, they are only seen here.
    */
   'effect:failed': { transactionId: number; after: 'commit' | 'rollback'; error: unknown };
+  /** A worker begins a job. `attempt` counts from 1. */
+  'job:start': JobFacts;
+  /** The handler is done, and so is the job; `not due`: nothing was to be done any more. */
+  'job:end': JobFacts & { outcome: 'done' | 'not due'; durationMs: number };
+  /** An attempt failed; `retryAt` is undefined when there is no further one here: the job is dead, or another worker's. */
+  'job:failed': JobFacts & { error: unknown; durationMs: number; retryAt: Date | undefined };
+  /** The last attempt failed, or the handler gave up. The job is kept until it is replayed or discarded. */
+  'job:dead': JobFacts & { error: unknown };
+  /** The worker that ran it died; it is to be had again. Told by whichever worker noticed. */
+  'job:taken-over': JobFacts;
+  /** A worker could not reach the queue, or had to start anew; it goes on trying. */
+  'worker:error': { error: unknown };
   /** An idle connection of the pool died; the pool opens another when one is needed. */
   'pool:connection-lost': { error: unknown };
+}
+
+/** The job's name, its id in the queue, and which attempt it is. */
+export interface JobFacts {
+  job: string;
+  jobId: bigint;
+  attempt: number;
 }
 
 export type EventName = keyof FrameworkEvents;

@@ -1,0 +1,149 @@
+import { run } from 'graphile-worker';
+import type { Runner, TaskList } from 'graphile-worker';
+import type { ResolvedPoolOptions } from '../database/options';
+import type { Session } from '../transaction/session';
+import { SILENT } from './install';
+import type { AnyJob } from './job';
+import type { FreedJob } from './lease';
+import { Lease } from './lease';
+import type { JobRow } from './perform';
+import { Performer } from './perform';
+import type { Schedule } from './schedule';
+
+export interface WorkerRunOptions {
+  readonly jobs: readonly AnyJob[];
+  readonly schedules: readonly Schedule[];
+  readonly concurrency: number;
+  readonly pollIntervalMs: number;
+  readonly takeOverAfterMs: number;
+  readonly abortAfterMs: number;
+}
+
+/** graphile frees what has been locked for four hours: long jobs are locked anew before that. */
+const PROLONG_AFTER_MS = 3_600_000;
+
+/** graphile's workers under one lease, from their start until they end or break. */
+export class WorkerRun {
+  /** Resolves, with the reason, when the workers cannot go on and must be started anew. */
+  readonly broken: Promise<unknown>;
+  readonly performer: Performer;
+  readonly #options: WorkerRunOptions;
+  readonly #lease: Lease;
+  readonly #runner: Runner;
+  readonly #controller: AbortController;
+  readonly #prolonging: NodeJS.Timeout;
+
+  private constructor(
+    options: WorkerRunOptions,
+    lease: Lease,
+    runner: Runner,
+    performer: Performer,
+    controller: AbortController,
+    onTrouble: (error: unknown) => void,
+  ) {
+    this.#options = options;
+    this.#lease = lease;
+    this.#runner = runner;
+    this.performer = performer;
+    this.#controller = controller;
+    void lease.lost.then((reason) => controller.abort(reason));
+    this.broken = Promise.race([
+      lease.lost,
+      new Promise((resolve) => runner.events.on('worker:fatalError', ({ error }) => resolve(error))),
+      runner.promise.then(
+        () => new Error('The runner of jobs ended by itself.'),
+        (error: unknown) => error,
+      ),
+    ]);
+    this.#prolonging = setInterval(() => {
+      lease.prolong(performer.running.map(({ facts }) => facts.jobId)).catch(onTrouble);
+    }, PROLONG_AFTER_MS).unref();
+  }
+
+  static async begin(session: Session, options: WorkerRunOptions): Promise<WorkerRun> {
+    const { bus } = session;
+    const onTrouble = (error: unknown) => bus.emit('worker:error', { error });
+    const onFreed = ({ isDead, ...facts }: FreedJob) => {
+      bus.emit('job:taken-over', facts);
+      if (isDead) bus.emit('job:dead', { ...facts, error: new Error('The worker that ran it died.') });
+    };
+    const { takeOverAfterMs } = options;
+    const lease = await Lease.take(session.pool.options, { takeOverAfterMs, onFreed, onTrouble });
+    try {
+      const controller = new AbortController();
+      const performer = new Performer(session, controller.signal);
+      const runner = await run({
+        connectionString: queueUrl(session.pool.options),
+        maxPoolSize: options.concurrency + 1, // one of them listens
+        noPreparedStatements: !session.pool.options.preparedStatements,
+        concurrency: options.concurrency,
+        pollInterval: options.pollIntervalMs,
+        noHandleSignals: true,
+        logger: SILENT,
+        taskList: tasksOf(options.jobs, performer),
+        parsedCronItems: options.schedules.map(({ item }) => item),
+        preset: { plugins: [registering(lease)] },
+      });
+      runner.events.on('worker:getJob:error', ({ error }) => onTrouble(error));
+      runner.events.on('pool:listen:error', ({ error }) => onTrouble(error));
+      return new WorkerRun(options, lease, runner, performer, controller, onTrouble);
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes no more jobs, and waits for those under way; lets go of the lease when they have ended. After `abortAfterMs`
+   * the handlers' signal is aborted.
+   */
+  async end(): Promise<void> {
+    const timer = setTimeout(
+      () => this.#controller.abort(new Error('The workers are told to stop.')),
+      this.#options.abortAfterMs,
+    );
+    clearInterval(this.#prolonging);
+    try {
+      await this.#runner.stop();
+    } catch (error) {
+      if (!/already stopped/.test(String(error))) throw error;
+      await this.#runner.promise.catch(() => undefined); // what broke it is known
+    } finally {
+      clearTimeout(timer);
+      await this.#lease.release();
+    }
+  }
+}
+
+function tasksOf(jobs: readonly AnyJob[], performer: Performer): TaskList {
+  return Object.fromEntries(
+    jobs.map((job) => [
+      job.name,
+      (payload: unknown, { job: row }: { readonly job: unknown }) =>
+        performer.perform(job, payload as object, row as JobRow),
+    ]),
+  );
+}
+
+/** Before a worker looks for its first job, it stands under the lease. */
+function registering(lease: Lease): GraphileConfig.Plugin {
+  return {
+    name: 'BellwetherLease',
+    version: '1',
+    worker: { hooks: { startWorker: (_context, { worker }) => lease.register(worker.workerId) } },
+  };
+}
+
+/** graphile's own sessions: they take and end jobs at `read committed`, which `skip locked` is made for. */
+function queueUrl({ url, applicationName, statementTimeoutMs }: ResolvedPoolOptions): string {
+  const address = new URL(url);
+  const own = address.searchParams.get('options');
+  const settings = [
+    own,
+    String.raw`-c default_transaction_isolation=read\ committed`,
+    `-c statement_timeout=${statementTimeoutMs}`,
+  ];
+  address.searchParams.set('options', settings.filter(Boolean).join(' '));
+  address.searchParams.set('application_name', `${applicationName} worker`);
+  return address.href;
+}
