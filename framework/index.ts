@@ -45,6 +45,7 @@ export type { ConnectOptions } from './client/connect';
 export type { Database } from './client/database';
 export { advisoryLock } from './transaction/advisory-lock';
 export type { AdvisoryLock, KeyPart } from './transaction/advisory-lock';
+export { unsafeReads } from './transaction/held-reads';
 export { currentTransaction } from './transaction/current';
 export { explainOperation } from './transaction/explain';
 export type { Explanation } from './transaction/explain';

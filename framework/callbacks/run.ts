@@ -1,5 +1,6 @@
 import { BellwetherError } from '../core/errors';
 import type { ModelSchema } from '../schema/model-schema';
+import { runDeciding } from '../transaction/held-reads';
 import type { Scope } from '../transaction/scope';
 import type { CallbackFact, Deed, Stage } from './facts';
 
@@ -19,6 +20,9 @@ export class CallbackHaltedError extends BellwetherError {
 
 type Methods = Record<string, (proceed?: () => Promise<void>) => void | Promise<void>>;
 
+/** Calls a callback by the name of its method. */
+type Call = (method: string, proceed?: () => Promise<void>) => void | Promise<void>;
+
 const byStage = new WeakMap<ModelSchema, ReadonlyMap<string, readonly CallbackFact[]>>();
 
 /** Whether an operation of this kind can run as one statement, with nothing to be called around it. */
@@ -34,21 +38,24 @@ export function withCallbacks(
   operation: () => Promise<void>,
 ): Promise<void> {
   const callbacks = callbacksOf(schema, stage);
-  return callbacks.length === 0 ? operation() : surrounded(schema, record, callbacks, operation);
+  return callbacks.length === 0 ? operation() : surrounded(schema, record, stage, callbacks, operation);
 }
 
 async function surrounded(
   schema: ModelSchema,
   record: object,
+  stage: Stage,
   declared: readonly CallbackFact[],
   operation: () => Promise<void>,
 ): Promise<void> {
   const callbacks = declared.filter(({ when }) => when === undefined || when(record));
+  const decision = { table: schema.table, deed: stage === 'destroy' ? 'destroy' : 'save', mayWrite: true } as const;
   const methods = record as unknown as Methods;
+  const call: Call = (method, proceed) => runDeciding(decision, () => methods[method]!(proceed));
   const at = (moment: string) => callbacks.filter((callback) => callback.moment === moment);
-  for (const { method } of at('before')) await methods[method]!();
-  await nested(schema, methods, at('around'), operation);
-  for (const { method } of at('after')) await methods[method]!();
+  for (const { method } of at('before')) await call(method);
+  await nested(schema, call, at('around'), operation);
+  for (const { method } of at('after')) await call(method);
 }
 
 /** Has the callbacks for the transaction's end called when it is known. */
@@ -63,7 +70,7 @@ export function registerOutcomeCallbacks(schema: ModelSchema, record: object, de
 
 async function nested(
   schema: ModelSchema,
-  methods: Methods,
+  call: Call,
   around: readonly CallbackFact[],
   operation: () => Promise<void>,
 ): Promise<void> {
@@ -72,13 +79,15 @@ async function nested(
   const calls: Promise<void>[] = [];
   const halted = (times: number) => new CallbackHaltedError(schema.name, outermost.method, times);
   const proceed = () => {
-    const call =
-      calls.length === 0 ? nested(schema, methods, inner, operation) : Promise.reject(halted(calls.length + 1));
-    calls.push(call);
-    return call;
+    const proceeding =
+      calls.length === 0
+        ? runDeciding(undefined, () => nested(schema, call, inner, operation))
+        : Promise.reject(halted(calls.length + 1));
+    calls.push(proceeding);
+    return proceeding;
   };
   try {
-    await methods[outermost.method]!(proceed);
+    await call(outermost.method, proceed);
   } finally {
     await Promise.allSettled(calls); // a callback may not have waited
   }

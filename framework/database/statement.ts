@@ -11,6 +11,8 @@ export interface Statement {
   readonly locks?: boolean;
   /** Where no transaction is around it, the isolation to run at. Default: the connection's. */
   readonly isolation?: IsolationLevel;
+  /** Whether it looks at the data, which fixes what a transaction at the stronger levels sees. Default true. */
+  readonly takesSnapshot?: boolean;
   /** `text` leaves values as PostgreSQL prints them, for a hydrator; `typed` converts by type. Default `typed`. */
   readonly valuesAs?: 'text' | 'typed';
   /** The rows that it names by primary key. Transactions that collide over them queue for them. */

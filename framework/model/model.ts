@@ -14,6 +14,7 @@ import { Decimal } from '../schema/column-types';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { currentSession, currentSessionIfAny } from '../transaction/current';
+import { unsafeReads } from '../transaction/held-reads';
 import type { TransactionOptions } from '../transaction/options';
 import type { Transaction } from '../transaction/transaction';
 import { ValidationError } from '../validation/errors';
@@ -148,10 +149,13 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
     return this;
   }
 
-  /** Runs the validations; what they find is in `errors`. Uniqueness is for the database to decide, in `save()`. */
+  /**
+   * Runs the validations; what they find is in `errors`. A look and no more: what they read is not held, and
+   * uniqueness is for the database to decide, in `save()`.
+   */
   async valid({ context }: SaveOptions = {}): Promise<boolean> {
     try {
-      await validate(schemaOfRecord(this), this, context);
+      await unsafeReads(() => validate(schemaOfRecord(this), this, context));
       return true;
     } catch (error) {
       if (error instanceof ValidationError) return false;

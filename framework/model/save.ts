@@ -14,6 +14,7 @@ import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callba
 import type { Statement, StatementResult } from '../database/connection';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
+import { foresee, noteWrite } from '../transaction/held-reads';
 import type { Session } from '../transaction/session';
 import { asValidationError, guardedAttributes } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
@@ -51,6 +52,7 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
     });
   }
   await inOwnScope(session, async (scope) => {
+    foresee(scope, { table: schema.table, deed: 'save' });
     enrol(scope, record);
     registerOutcomeCallbacks(schema, record, deed, scope);
     await settling(async () => {
@@ -124,6 +126,7 @@ async function writeNow(
     return;
   }
   enrol(session.scope, record);
+  noteWrite(session.scope, schema.table);
   const state = stamped(schema, before, isNew);
   const parents = referredParents(schema, state);
   const properties = writtenProperties(schema, state);

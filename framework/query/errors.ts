@@ -20,6 +20,21 @@ export class InvalidQueryError extends BellwetherError {
   override readonly recovery = 'fix-the-code';
 }
 
+/** A validation or a callback reads by SQL that does not tell which tables to hold still. */
+export class ReadNotHeldError extends BellwetherError {
+  override readonly code = 'E_READ_NOT_HELD';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(table: string, isolation: string) {
+    super({
+      what: `A validation or callback of "${table}" reads by SQL text at ${isolation}: which tables cannot be known, so what it reads cannot be held until the commit.`,
+      remedy:
+        'Read with the query interface or kysely, run the transaction serializable, or lock by hand and read inside unsafeReads(…).',
+      details: { table, isolation },
+    });
+  }
+}
+
 /** A value in a condition is not one that its column can hold. */
 export class InvalidOperandError extends BellwetherError {
   override readonly code = 'E_INVALID_OPERAND';

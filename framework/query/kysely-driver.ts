@@ -1,7 +1,10 @@
-import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely';
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, RootOperationNode } from 'kysely';
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import type { StatementResult } from '../database/connection';
+import { areHeld, decisionToHold, readHolding } from '../transaction/held-reads';
 import type { Session } from '../transaction/session';
-import { InvalidQueryError } from './errors';
+import { InvalidQueryError, ReadNotHeldError } from './errors';
+import { tablesRead } from './tables-read';
 
 const instances = new WeakMap<Session, Kysely<unknown>>();
 
@@ -60,13 +63,24 @@ class SessionConnection implements DatabaseConnection {
     this.#session = session;
   }
 
-  async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    // Any of them may write, a select too: by a function that it calls. So none is sent twice.
-    const { rows, fields, command, rowCount } = await this.#session.execute({ text, values: parameters });
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { rows, fields, command, rowCount } = await this.#run(query);
     const names = fields.map((field) => field.name);
     const objects = rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])) as R);
     const isWrite = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE';
     return isWrite ? { rows: objects, numAffectedRows: BigInt(rowCount) } : { rows: objects };
+  }
+
+  /** Any of them may write, a select too: by a function that it calls. So none is sent twice. */
+  #run({ sql: text, parameters, query }: CompiledQuery): Promise<StatementResult> {
+    const statement = { text, values: parameters };
+    const decision = decisionToHold(this.#session);
+    const { scope } = this.#session;
+    if (!decision || !scope || !isRead(query, text)) return this.#session.execute(statement);
+    const tables = tablesRead(query);
+    if (!tables) throw new ReadNotHeldError(decision.table, scope.transaction.isolation);
+    if (areHeld(scope, [...tables])) return this.#session.execute(statement);
+    return readHolding(this.#session, scope, decision, [...tables], statement);
   }
 
   // Kysely's interface asks for a generator, which fails on its first step here.
@@ -78,6 +92,13 @@ class SessionConnection implements DatabaseConnection {
     });
   }
 }
+
+/** Text is a read unless it says that it writes or commands. */
+function isRead({ kind }: RootOperationNode, text: string): boolean {
+  if (kind === 'SelectQueryNode') return true;
+  return kind === 'RawNode' && /^[\s(]*(select|with|values|table)\b/i.test(text) && !WRITES.test(text);
+}
+const WRITES = /\b(insert\s+into|update|delete\s+from|merge\s+into)\b(?<!for\s+(no\s+key\s+)?update)/i;
 
 function ownTransactionsOnly(): InvalidQueryError {
   return new InvalidQueryError({

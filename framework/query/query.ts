@@ -5,6 +5,7 @@ import type { AssociationName, AttributeName } from '../attributes/types';
 import { parseNumeric } from '../schema/text-values';
 import type { Decimal } from '../schema/column-types';
 import { currentSession } from '../transaction/current';
+import { noteWrite } from '../transaction/held-reads';
 import type { ConditionBuilder, Condition, Conditions, Operand, Operator } from './conditions';
 import { and, both, isVacuous, not, or } from './conditions';
 import { columnOf } from './condition-sql';
@@ -311,8 +312,10 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   }
 
   async #write(statement: ReturnType<typeof deleteStatement>): Promise<number> {
+    const session = currentSession();
+    noteWrite(session.scope, this.#plan.schema.table);
     try {
-      return (await currentSession().execute(statement)).rowCount;
+      return (await session.execute(statement)).rowCount;
     } catch (error) {
       throw this.#source.explain(error);
     }

@@ -30,9 +30,11 @@ type Scoped = { where(expression: ReturnType<typeof conditionSql>): unknown };
 
 export function selectStatement(plan: SelectPlan, selection: Selection): Statement {
   const build = (binder: Binder) => buildSelect(offline, plan, selection, binder);
-  if (plan.fragments.length > 0) return compiledDirectly(build(direct));
+  const locks = plan.lock !== undefined;
+  if (plan.fragments.length > 0) return { ...compiledDirectly(build(direct)), locks };
   const values: unknown[] = [];
-  return statementFor(`${planShape(plan, values)}|${selectionShape(selection)}`, values, false, build, rowsOf(plan));
+  const shape = `${planShape(plan, values)}|${selectionShape(selection)}`;
+  return { ...statementFor(shape, values, false, build, rowsOf(plan)), locks };
 }
 
 function selectionShape(selection: Selection): string {

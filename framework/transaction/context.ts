@@ -1,23 +1,44 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Scope } from './scope';
 
+/** Code that decides on what it reads, for a record that is being saved or destroyed: a validation or a callback. */
+export interface Decision {
+  /** The record's table. */
+  readonly table: string;
+  readonly deed: 'save' | 'destroy';
+  /** Whether it may be about to write what it reads, as callbacks are. */
+  readonly mayWrite: boolean;
+}
+
 /** The transactions that the running code is in: at most one a session, the innermost scope of it. */
 interface Frame {
   readonly scope: Scope;
+  /** What reads are made for; they are to stay true until the commit. */
+  readonly decision: Decision | undefined;
   readonly outer: Frame | undefined;
 }
 
 const frames = new AsyncLocalStorage<Frame | undefined>();
 
-/** The innermost scope of `owner`'s transaction around the running code. It may be over already. */
-export function currentScope(owner: object): Scope | undefined {
+function frameOf(owner: object): Frame | undefined {
   let frame = frames.getStore();
   while (frame !== undefined && frame.scope.transaction.owner !== owner) frame = frame.outer;
-  return frame?.scope;
+  return frame;
 }
 
-export function runInScope<T>(scope: Scope, body: () => T): T {
-  return frames.run({ scope, outer: frames.getStore() }, body);
+/** The innermost scope of `owner`'s transaction around the running code. It may be over already. */
+export function currentScope(owner: object): Scope | undefined {
+  return frameOf(owner)?.scope;
+}
+
+/** What the running code decides in `owner`'s transaction, if its reads are to be held. */
+export function currentDecision(owner: object): Decision | undefined {
+  return frameOf(owner)?.decision;
+}
+
+/** @param decision what the reads of `body` are held for; none for reads that are not */
+export function runInScope<T>(scope: Scope, body: () => T, decision?: Decision): T {
+  return frames.run({ scope, decision, outer: frames.getStore() }, body);
 }
 
 /** Runs `body` as if no transaction were around it. */

@@ -41,13 +41,15 @@ export function executeLocking(
   });
 }
 
-/** A setting is no query: under the levels with one snapshot it takes none. */
-const bound = (timeoutMs: number): Statement => ({ text: `set local lock_timeout = ${timeoutMs}`, writes: false });
+const setBound = (value: string): Statement => ({
+  text: `set local lock_timeout ${value}`,
+  writes: false,
+  takesSnapshot: false,
+});
+const bound = (timeoutMs: number): Statement => setBound(`= ${timeoutMs}`);
 
 /** The transaction's own bound, else the session's. */
 function usualBound({ transaction }: Scope): Statement {
   const { lockTimeoutMs } = transaction.options;
-  return lockTimeoutMs === undefined
-    ? { text: 'set local lock_timeout to default', writes: false }
-    : bound(lockTimeoutMs);
+  return lockTimeoutMs === undefined ? setBound('to default') : bound(lockTimeoutMs);
 }

@@ -79,6 +79,8 @@ export class OpenTransaction {
   #mustAskAgain = false;
   #hasWrittenAlone = false;
   #mayHaveWritten = false;
+  #hasSnapshot = false;
+  #holdsLocks = false;
 
   constructor(connection: Connection, facts: AttemptFacts) {
     this.#connection = connection;
@@ -105,6 +107,16 @@ export class OpenTransaction {
     return this.#hasWrittenAlone;
   }
 
+  /** Whether what it reads is of a moment that has passed already, where its level keeps to one moment. */
+  get hasSnapshot(): boolean {
+    return this.#hasSnapshot;
+  }
+
+  /** Whether others may have to wait for it by now, so that waiting for them could close a circle. */
+  get holdsLocks(): boolean {
+    return this.#holdsLocks;
+  }
+
   /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
   runAgainWith(precaution: Precaution): never {
     this.precautions.add(precaution);
@@ -116,7 +128,7 @@ export class OpenTransaction {
     this.#begin(statement);
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
     const answer = this.#connection.run(statement);
-    if (statement.writes !== false) this.#askXid();
+    this.#note(statement);
     let result: StatementResult;
     try {
       result = await answer;
@@ -204,7 +216,7 @@ export class OpenTransaction {
         this.#beginFailure ??= error;
         this.#refusal ??= { statement, error };
       });
-      if (statement.writes !== false) this.#askXid();
+      this.#note({ ...statement, locks: true });
     }
   }
 
@@ -217,6 +229,12 @@ export class OpenTransaction {
     if (hot.length === 0 && queues.length === 0) return;
     const all = [...new Set([...queues, ...hot])];
     this.#turn = new Turn(this.#connection, all, patienceOf(this.options), () => hotRows.renew(first, all));
+  }
+
+  #note({ writes, locks, takesSnapshot }: Statement): void {
+    if (takesSnapshot !== false) this.#hasSnapshot = true;
+    if (writes !== false || locks === true) this.#holdsLocks = true;
+    if (writes !== false) this.#askXid();
   }
 
   #askXid(): void {

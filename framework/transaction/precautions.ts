@@ -69,13 +69,22 @@ export class Precautions {
   statements(): Statement[] {
     const statements: Statement[] = [];
     if (this.#tables.size > 0) {
-      const tables = [...this.#tables].sort().map(quotedName).join(', ');
-      statements.push({ text: `lock table ${tables} in share row exclusive mode`, writes: false });
+      statements.push(lockTables(this.#tables));
     }
     if (this.#guards.size > 0) statements.push(takeGuards(this.#guards));
     const rows = [...this.#rows].sort(([one], [other]) => (one < other ? -1 : 1));
     return [...statements, ...rows.map(([, row]) => lockRow(row))];
   }
+}
+
+/**
+ * Keeps all others from writing to tables: every write takes a lock of its own that this one waits for, and keeps out.
+ * It conflicts with itself too, so that of those who hold it none can wait for another's write.
+ */
+export function lockTables(tables: Iterable<string>, { nowait = false } = {}): Statement {
+  const names = [...tables].sort().map(quotedName).join(', ');
+  const text = `lock table ${names} in share row exclusive mode${nowait ? ' nowait' : ''}`;
+  return { text, writes: false, locks: true, takesSnapshot: false };
 }
 
 /** Locks a row as a write to it that leaves its key alone would; no row comes back when it is not there. */

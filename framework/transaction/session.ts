@@ -10,7 +10,8 @@ import { runAttempt } from './attempt';
 import type { AttemptOutcome } from './attempt';
 import type { AttemptFacts } from './open-transaction';
 import { pauseAfter } from './backoff';
-import { currentScope, runInScope } from './context';
+import type { Decision } from './context';
+import { currentDecision, currentScope, runInScope } from './context';
 import { runEffects } from './effects';
 import { AfterCommitError, RetriesExhaustedError } from './errors';
 import { HotRows } from './hot-rows';
@@ -63,6 +64,11 @@ export class Session {
   /** The innermost scope of this database's transaction around the running code. */
   get scope(): Scope | undefined {
     return currentScope(this);
+  }
+
+  /** What the running code decides on the strength of its reads, where these have to be held by locks. */
+  get decision(): Decision | undefined {
+    return currentDecision(this);
   }
 
   /**
@@ -204,7 +210,7 @@ export class Session {
     scope.assertUsable();
     assertFits(scope, options);
     if (options.savepoint) {
-      return scope.savepoint((child) => runInScope(child, () => body(new Transaction(child))));
+      return scope.savepoint((child) => runInScope(child, () => body(new Transaction(child)), this.decision));
     }
     try {
       return await body(new Transaction(scope));

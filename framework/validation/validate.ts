@@ -3,6 +3,7 @@ import type { ValidationError as Finding } from 'class-validator';
 import { getMetadataStorage } from 'class-validator';
 import type { RecordState } from '../attributes/record-state';
 import type { Column, ModelSchema } from '../schema/model-schema';
+import { runDeciding } from '../transaction/held-reads';
 import type { Problem, RecordErrors } from './errors';
 import './facts';
 
@@ -19,7 +20,10 @@ export async function validateRecord(
   const problems = schema.columns.flatMap((column) => typeProblems(column, state));
   const wrongTypes = new Set(problems.map((problem) => problem.attribute));
   // A rule about the value says nothing new about a value of the wrong type.
-  const found = hasClassValidatorRules(schema) ? await classValidatorProblems(record, contexts) : [];
+  const decision = { table: schema.table, deed: 'save', mayWrite: false } as const;
+  const found = hasClassValidatorRules(schema)
+    ? await runDeciding(decision, () => classValidatorProblems(record, contexts))
+    : [];
   errors.replace([
     ...problems,
     ...found.filter((problem) => !wrongTypes.has(problem.attribute)),
@@ -29,7 +33,7 @@ export async function validateRecord(
   const methods = record as unknown as Record<string, () => void | Promise<void>>;
   for (const { method, on, when } of schema.facts('validator')) {
     if (on.length > 0 && !on.some((context) => contexts.includes(context))) continue;
-    if (when === undefined || when(record)) await methods[method]!();
+    if (when === undefined || when(record)) await runDeciding(decision, () => methods[method]!());
   }
 }
 

@@ -1,0 +1,126 @@
+import type { Statement, StatementResult } from '../database/connection';
+import { LockNotAvailableError } from '../database/errors';
+import type { Decision } from './context';
+import { runInScope } from './context';
+import { currentSessionIfAny } from './current';
+import { Topic } from './notes';
+import type { OpenTransaction } from './open-transaction';
+import { lockTables } from './precautions';
+import type { Scope } from './scope';
+import type { Session } from './session';
+
+// What a validation or a callback reads stays true until the commit. Serializable sees to that by itself; under the
+// weaker levels its reads lock: rows that are asked for by key and are there, and else the whole table against
+// writes, since rows that are not there cannot be locked. See docs/decisions/0008-reads-that-hold.md.
+
+/** Runs a validation or a callback, its reads held; or, with no decision, what goes on inside of one. */
+export function runDeciding<T>(decision: Decision | undefined, body: () => T): T {
+  const session = currentSessionIfAny();
+  const scope = session?.scope;
+  if (!scope || !needsLocks(scope.transaction) || session?.decision === UNSAFE) return body();
+  return runInScope(scope, body, decision);
+}
+
+/** Reads that hold nothing, whatever is around them. A decision, so that what is inside of them takes over from it. */
+const UNSAFE: Decision = Object.freeze({ table: '', deed: 'save', mayWrite: false });
+
+/**
+ * Runs `body` with reads that hold nothing: what they find may be false by the time of the commit. For reads in
+ * validations and callbacks of transactions below `serializable` on which nothing depends, or that are locked by hand.
+ */
+export function unsafeReads<T>(body: () => T): T {
+  const scope = currentSessionIfAny()?.scope;
+  return scope ? runInScope(scope, body, UNSAFE) : body();
+}
+
+/** What the reads of the running code have to be held for, by locks of theirs. */
+export function decisionToHold(session: Session): Decision | undefined {
+  const { decision } = session;
+  return decision === UNSAFE ? undefined : decision;
+}
+
+function needsLocks({ isolation, options }: OpenTransaction): boolean {
+  return isolation !== 'serializable' && options.readOnly !== true;
+}
+
+const HELD_TABLES = new Topic<true>();
+
+/** Whether nobody else can write to any of the tables until the transaction ends. */
+export function areHeld({ transaction, notes }: Scope, tables: readonly string[]): boolean {
+  return tables.every((table) => transaction.precautions.hasTable(table) || notes.find(HELD_TABLES, table) === true);
+}
+
+/**
+ * Runs a read with tables locked before it that are not all held, in one flight.
+ *
+ * Where the snapshot is older than the lock would be, and where a wait for it could close a circle, the transaction is
+ * run again, with the lock taken before anything else.
+ */
+export async function readHolding(
+  session: Session,
+  scope: Scope,
+  decision: Decision,
+  tables: readonly string[],
+  ...read: readonly Statement[]
+): Promise<StatementResult> {
+  const { transaction } = scope;
+  const missing = tables.filter((table) => !areHeld(scope, [table]));
+  if (transaction.isolation !== 'read committed' && transaction.hasSnapshot) runAgain(transaction, decision, missing);
+  const nowait = transaction.holdsLocks;
+  try {
+    const results = await session.executeTogether([lockTables(missing, { nowait }), ...read], scope);
+    for (const table of missing) scope.notes.add(HELD_TABLES, table, true);
+    return results.at(-1)!;
+  } catch (error) {
+    if (nowait && error instanceof LockNotAvailableError) runAgain(transaction, decision, missing);
+    throw error;
+  }
+}
+
+const SHARED_ROWS = new Topic<true>();
+/** Tables whose rows were written by transactions that had read them shared. */
+const writtenAfterReading = new WeakMap<object, Set<string>>();
+
+/**
+ * How rows that are read are locked. Shared, unless the reader may be about to write them: two who share a row and
+ * then both write it would wait in a circle.
+ */
+export function rowStrength({ transaction, notes }: Scope, decision: Decision, table: string) {
+  const isWritten = writtenAfterReading.get(transaction.owner)?.has(table) ?? false;
+  if (decision.mayWrite || decision.table === table || isWritten) return 'for no key update';
+  notes.add(SHARED_ROWS, table, true);
+  return 'for share';
+}
+
+/** Learns from a write to a table whose rows the same transaction has read shared: the next will not share them. */
+export function noteWrite(scope: Scope | undefined, table: string): void {
+  if (!scope || !needsLocks(scope.transaction) || scope.notes.find(SHARED_ROWS, table) === undefined) return;
+  const { owner } = scope.transaction;
+  const tables = writtenAfterReading.get(owner);
+  if (tables) tables.add(table);
+  else writtenAfterReading.set(owner, new Set([table]));
+}
+
+/** What decisions in a database were run again for: those that begin a transaction take it first. */
+const wanted = new WeakMap<object, Map<string, Set<string>>>();
+
+function wantedBy({ owner }: OpenTransaction, { table, deed }: Pick<Decision, 'table' | 'deed'>): Set<string> {
+  let ofOwner = wanted.get(owner);
+  if (!ofOwner) wanted.set(owner, (ofOwner = new Map<string, Set<string>>()));
+  const name = `${deed} ${table}`;
+  let tables = ofOwner.get(name);
+  if (!tables) ofOwner.set(name, (tables = new Set<string>()));
+  return tables;
+}
+
+function runAgain(transaction: OpenTransaction, decision: Decision, tables: readonly string[]): never {
+  const known = wantedBy(transaction, decision);
+  for (const table of tables) known.add(table);
+  return transaction.runAgainWith({ tables });
+}
+
+/** Has a transaction that is still to begin lock first what decisions of this kind were seen to need. */
+export function foresee({ transaction }: Scope, decision: Pick<Decision, 'table' | 'deed'>): void {
+  if (transaction.hasBegun || !needsLocks(transaction)) return;
+  transaction.precautions.add({ tables: [...wantedBy(transaction, decision)] });
+}
