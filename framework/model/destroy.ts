@@ -5,6 +5,7 @@ import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callba
 import { ForeignKeyViolationError, SerializationFailureError } from '../database/errors';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
+import { foresee } from '../transaction/held-reads';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
 import type { DestroyOptions } from './conflict';
@@ -55,6 +56,7 @@ async function destroyWithDependents(
   options: DestroyOptions,
 ): Promise<void> {
   enrol(scope, record);
+  foresee(scope, { table: schema.table, deed: 'destroy' });
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   const state = record[STATE];
   await lockUnchanged(session, schema, state, options);
@@ -72,6 +74,7 @@ async function destroyAlone(
   scope: Scope,
   options: DestroyOptions,
 ): Promise<void> {
+  foresee(scope, { table: schema.table, deed: 'destroy' });
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   await withCallbacks(schema, record, 'destroy', () => deleteVersion(session, schema, record, options));
 }

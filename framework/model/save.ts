@@ -19,7 +19,7 @@ import type { Session } from '../transaction/session';
 import { asValidationError, guardedAttributes } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
 import type { Problem } from '../validation/errors';
-import { validateRecord } from '../validation/validate';
+import { rulesRead, validateRecord } from '../validation/validate';
 import type { ConflictOptions } from './conflict';
 import { assertVersion, conflictMode, saveMerging, versionElsewhere } from './conflict';
 import { diagnose } from './diagnosis';
@@ -45,11 +45,15 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
   const isMerged = conflictMode(schema, options) === 'merge' && deed === 'update';
   const settling = (save: () => Promise<void>) => (isMerged ? saveMerging(session, schema, record, save) : save());
   // One statement is a transaction by itself; with anything beside it, the two need one around them.
-  if (!hasCallbacks(schema, ['validation', 'save', deed]) && schema.facts('validator').length === 0) {
-    return settling(async () => {
+  if (isOneStatement(schema, deed)) {
+    let isWritten = false;
+    await settling(async () => {
       await validate(schema, record, options.context);
+      if (!isOneStatement(schema, deed)) return; // the rules have just been seen to read
       await write(session, schema, record, options);
+      isWritten = true;
     });
+    if (isWritten) return;
   }
   await inOwnScope(session, async (scope) => {
     foresee(scope, { table: schema.table, deed: 'save' });
@@ -62,6 +66,11 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
       );
     });
   });
+}
+
+function isOneStatement(schema: ModelSchema, deed: 'create' | 'update'): boolean {
+  const isAlone = !hasCallbacks(schema, ['validation', 'save', deed]) && schema.facts('validator').length === 0;
+  return isAlone && !rulesRead(schema);
 }
 
 /** @throws ValidationError; the same problems are then in the record's `errors` */

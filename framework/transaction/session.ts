@@ -17,6 +17,7 @@ import { AfterCommitError, RetriesExhaustedError } from './errors';
 import { HotRows } from './hot-rows';
 import { LocalTurns } from './local-turns';
 import { makeGuards } from './make-guards';
+import { noteLoneWork } from './lone-work';
 import { assertFits } from './nesting';
 import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS, patienceOf } from './options';
 import type { TransactionOptions } from './options';
@@ -110,6 +111,7 @@ export class Session {
   }
 
   async #alone(statement: Statement): Promise<StatementResult> {
+    noteLoneWork();
     const begunAt = performance.now();
     let queues = statement.writes === false ? [] : this.#hotRows.queuesFor(statement);
     for (let attempt = 1; ; attempt++) {
@@ -158,6 +160,7 @@ export class Session {
   }
 
   async #outermost<T>(options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
+    noteLoneWork();
     const id = ++transactions;
     const begunAt = performance.now();
     const isolation = options.isolation ?? this.pool.options.isolation;

@@ -4,6 +4,7 @@ import { getMetadataStorage } from 'class-validator';
 import type { RecordState } from '../attributes/record-state';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import { runDeciding } from '../transaction/held-reads';
+import { watchLoneWork } from '../transaction/lone-work';
 import type { Problem, RecordErrors } from './errors';
 import './facts';
 
@@ -22,7 +23,7 @@ export async function validateRecord(
   // A rule about the value says nothing new about a value of the wrong type.
   const decision = { table: schema.table, deed: 'save', mayWrite: false } as const;
   const found = hasClassValidatorRules(schema)
-    ? await runDeciding(decision, () => classValidatorProblems(record, contexts))
+    ? await runDeciding(decision, () => findings(schema, record, contexts))
     : [];
   errors.replace([
     ...problems,
@@ -56,6 +57,22 @@ function checkProblems(schema: ModelSchema, record: object): Problem[] {
     .facts('check')
     .filter(({ holds }) => holds !== undefined && !holds(record))
     .map(({ property, message }) => ({ attribute: property, code: 'check', message }));
+}
+
+const reading = new WeakSet<ModelSchema>();
+
+/**
+ * Whether rules of class-validator have been seen to use the database, outside of a transaction: then the record is to
+ * be saved in one that they are part of. They look like all the others, so it is known only once they have.
+ */
+export function rulesRead(schema: ModelSchema): boolean {
+  return reading.has(schema);
+}
+
+async function findings(schema: ModelSchema, record: object, contexts: readonly string[]): Promise<Problem[]> {
+  const { value, isUsed } = await watchLoneWork(() => classValidatorProblems(record, contexts));
+  if (isUsed) reading.add(schema);
+  return value;
 }
 
 async function classValidatorProblems(record: object, contexts: readonly string[]): Promise<Problem[]> {

@@ -1,0 +1,15 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+const watches = new AsyncLocalStorage<{ isUsed: boolean }>();
+
+/** Runs `body`. @returns its value, and whether it used a database outside of any transaction around it */
+export async function watchLoneWork<T>(body: () => Promise<T>): Promise<{ value: T; isUsed: boolean }> {
+  const watch = { isUsed: false };
+  const value = await watches.run(watch, body);
+  return { value, isUsed: watch.isUsed };
+}
+
+export function noteLoneWork(): void {
+  const watch = watches.getStore();
+  if (watch) watch.isUsed = true;
+}

@@ -1,0 +1,3 @@
+import { raceRules } from './rules-suite';
+
+raceRules('repeatable read');
