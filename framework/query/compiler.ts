@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Compilable } from 'kysely';
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import type { RowNames, Statement } from '../database/statement';
+import { statementName } from '../database/statement-name';
 
 /** Any table, any column: names come from sealed schemas, which have been checked. */
 export type AnyTables = Record<string, Record<string, unknown>>;
@@ -72,7 +72,7 @@ function compileShape(shape: string, build: (binder: Binder) => Compilable): Com
   const isKept = shapes.size < MOST_SHAPES;
   const compiled: CompiledShape = {
     text: sql,
-    name: isKept ? `bw_${createHash('sha1').update(sql).digest('hex').slice(0, 20)}` : undefined,
+    name: isKept ? statementName(sql) : undefined,
     order,
     isInOrder: order.every((index, position) => index === position),
   };

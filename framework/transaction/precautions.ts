@@ -1,5 +1,6 @@
 import { quotedName } from '../database/quoted-name';
 import type { Statement } from '../database/statement';
+import { statementName } from '../database/statement-name';
 import { takeGuards } from './guards';
 
 /** A row by its primary key, as the driver sends it. */
@@ -88,14 +89,10 @@ export function lockTables(tables: Iterable<string>, { nowait = false } = {}): S
 }
 
 /** Locks a row as a write to it that leaves its key alone would; no row comes back when it is not there. */
-export function lockRow({ table, keyColumn, key }: KeyedRow, selected = '1'): Statement {
-  return {
-    text: `select ${selected} from ${quotedName(table)} where ${quotedName(keyColumn)} = $1 for no key update`,
-    values: [key],
-    valuesAs: 'text',
-    writes: false,
-    about: { table, key },
-  };
+export function lockRow({ table, keyColumn, key }: KeyedRow, columns: readonly string[] = []): Statement {
+  const selected = columns.length === 0 ? '1' : columns.map(quotedName).join(', ');
+  const text = `select ${selected} from ${quotedName(table)} where ${quotedName(keyColumn)} = $1 for no key update`;
+  return { text, name: statementName(text), values: [key], valuesAs: 'text', writes: false, about: { table, key } };
 }
 
 function rowName({ table, keyColumn, key }: KeyedRow): string {
