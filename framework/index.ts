@@ -29,6 +29,11 @@ export type { CheckOptions, UniqueOptions, ValidatesOptions } from './validation
 export type { Problem, RecordErrors } from './validation/errors';
 export * from './callbacks/decorators';
 
+// Rules over several rows
+export { Invariant, LockedBy } from './consistency/decorators';
+export type { InvariantOptions } from './consistency/decorators';
+export { checkInvariants } from './consistency/check-invariants';
+
 // Counters
 export { Counter } from './consistency/counter-decorator';
 export type { CounterOptions } from './consistency/counter-decorator';
@@ -92,6 +97,7 @@ export * from './query/errors';
 export * from './model/errors';
 export { ValidationError } from './validation/errors';
 export * from './associations/errors';
+export { InvariantViolationError } from './consistency/errors';
 export { CallbackHaltedError } from './callbacks/run';
 export { SchemaMismatchError } from './verify/errors';
 export * from './migration/errors';

@@ -11,21 +11,23 @@ import { canonicalText } from './canonical-text';
 import type { RowValues } from './row-values';
 import { rowsOfTexts } from './row-values';
 
-/** Which column of a model's rows names the root of their aggregate. */
+/** Which column of a model's rows names a root above them. */
 interface RootReference {
   readonly root: ModelSchema;
   readonly column: Column;
-  /** The belongsTo that leads there; undefined where the rows are roots themselves. */
-  readonly association: string | undefined;
+  readonly association: string;
 }
 
-interface Root extends Pick<RootReference, 'association'> {
+interface Root {
   readonly schema: ModelSchema;
   readonly key: string;
+  /** The association that is about to refer to it anew. */
+  readonly givenAs?: string;
 }
 
 const LOCKED = new Topic<true>();
 const rootModels = new Set<ModelClass>();
+const references = new WeakMap<ModelSchema, readonly RootReference[]>();
 
 modelRegistry.onSeal((schema) => {
   const names = schema.facts('lockedBy').map(({ association }) => association);
@@ -41,8 +43,6 @@ modelRegistry.addRule((schema) =>
   }),
 );
 
-const references = new WeakMap<ModelSchema, readonly RootReference[]>();
-
 function referencesOf(schema: ModelSchema): readonly RootReference[] {
   let found = references.get(schema);
   if (!found) {
@@ -52,13 +52,13 @@ function referencesOf(schema: ModelSchema): readonly RootReference[] {
       .map(({ property, target, foreignKey }) => ({ root: target, column: foreignKey, association: property }));
     references.set(schema, found);
   }
-  if (!rootModels.has(schema.model)) return found;
-  return [...found, { root: schema, column: schema.primaryKey, association: undefined }];
+  return found;
 }
 
-/** The columns of a model's rows that name the roots of their aggregates; none where nothing is declared. */
-export function rootColumns(schema: ModelSchema): readonly Column[] {
-  return referencesOf(schema).map(({ column }) => column);
+/** The columns of a model's rows that say to which aggregates they belong; none where nothing is declared. */
+export function aggregateColumns(schema: ModelSchema): readonly Column[] {
+  const columns = referencesOf(schema).map(({ column }) => column);
+  return rootModels.has(schema.model) ? [...columns, schema.primaryKey] : columns;
 }
 
 /**
@@ -66,45 +66,60 @@ export function rootColumns(schema: ModelSchema): readonly Column[] {
  * once. A guard goes with each root: it puts the locks of several in one order, and under repeatable read and
  * serializable tells of the operations that this transaction's snapshot does not show.
  *
- * @returns the associations whose root is not there
+ * @param assigned what one row is about to be given
+ * @returns the associations that it gives a root that is not there
  */
-export async function lockRoots(session: Session, schema: ModelSchema, rows: readonly RowValues[]): Promise<string[]> {
+export async function lockRoots(
+  session: Session,
+  schema: ModelSchema,
+  rows: readonly RowValues[],
+  assigned: RowValues = {},
+): Promise<string[]> {
   const missing: string[] = [];
-  let wanted = rootsOf(schema, rows);
+  const given = rootsAbove(schema, assigned).map(([root, givenAs]): Root => ({ ...root, givenAs }));
+  let wanted = distinct([...rows.flatMap((row) => rootsOf(schema, row)), ...given]);
   while (wanted.length > 0) {
     const found = await lock(session, wanted);
-    missing.push(...wanted.flatMap((root, index) => (found[index] ? [] : (root.association ?? []))));
-    wanted = wanted.flatMap((root, index) => (found[index] ? rootsOf(root.schema, [found[index]], true) : []));
+    missing.push(...wanted.flatMap(({ givenAs }, index) => (found[index] || !givenAs ? [] : givenAs)));
+    wanted = distinct(
+      wanted.flatMap((root, index) => rootsAbove(root.schema, found[index] ?? {}).map(([above]) => above)),
+    );
   }
   return missing;
 }
 
 /** @throws PrecautionNeededError when these rows belong to an aggregate whose root is not locked */
-export function assertRootsLocked(session: Session, schema: ModelSchema, rows: readonly RowValues[]): void {
-  const { notes, transaction } = session.scope!;
-  const unlocked = rootsOf(schema, rows).filter((root) => notes.find(LOCKED, nameOf(root)) === undefined);
+export function assertRootsLocked({ scope }: Session, schema: ModelSchema, rows: readonly RowValues[]): void {
+  const { notes, transaction } = scope!; // only called in a transaction that has locked others
+  const unlocked = rows.flatMap((row) => rootsOf(schema, row)).filter((root) => !notes.find(LOCKED, nameOf(root)));
   if (unlocked.length === 0) return;
-  transaction.runAgainWith({ guards: [...heldGuards(session.scope!), ...unlocked.map(guardOfRoot)] });
+  transaction.runAgainWith({ guards: [...heldGuards(scope!), ...unlocked.map(guardOfRoot)] });
 }
 
-/** @param isLocked whether the rows are roots that are locked themselves */
-function rootsOf(schema: ModelSchema, rows: readonly RowValues[], isLocked = false): Root[] {
-  const roots = referencesOf(schema)
-    .filter(({ association }) => !isLocked || association !== undefined)
-    .flatMap(({ root, column, association }) =>
-      rows
-        .map((row) => row[column.property] ?? null)
-        .filter((key) => key !== null)
-        .map((key): Root => ({ schema: root, key: canonicalText(column, key), association })),
-    );
+/** The roots above a row, and the row itself if it is one. */
+function rootsOf(schema: ModelSchema, row: RowValues): Root[] {
+  const above = rootsAbove(schema, row).map(([root]) => root);
+  const key = rootModels.has(schema.model) ? (row[schema.primaryKey.property] ?? null) : null;
+  return key === null ? above : [...above, { schema, key: canonicalText(schema.primaryKey, key) }];
+}
+
+/** With the associations that lead to them. */
+function rootsAbove(schema: ModelSchema, row: RowValues): [Root, string][] {
+  return referencesOf(schema).flatMap(({ root, column, association }): [Root, string][] => {
+    const key = row[column.property] ?? null;
+    return key === null ? [] : [[{ schema: root, key: canonicalText(column, key) }, association]];
+  });
+}
+
+/** Of two that are the same the last counts. */
+function distinct(roots: readonly Root[]): Root[] {
   return [...new Map(roots.map((root) => [nameOf(root), root])).values()];
 }
 
-/** @returns for each root what its row says of the roots above it; undefined where it has no row */
+/** @returns what the row of each root says of the roots above it; undefined where it has no row */
 async function lock(session: Session, roots: readonly Root[]): Promise<(RowValues | undefined)[]> {
   const scope = session.scope!;
-  const isLocked = (root: Root) => scope.notes.find(LOCKED, nameOf(root)) === true;
-  const unlocked = roots.filter((root) => !isLocked(root));
+  const unlocked = roots.filter((root) => !scope.notes.find(LOCKED, nameOf(root)));
   const guarded = holdGuards(session, unlocked.map(guardOfRoot));
   const answers = Promise.allSettled(unlocked.map((root) => session.execute(statementFor(root), scope)));
   await Promise.allSettled([guarded, answers]); // nothing is under way any more when it fails
@@ -116,22 +131,19 @@ async function lock(session: Session, roots: readonly Root[]): Promise<(RowValue
     const [row] = answer.value.rows;
     if (!row) return;
     scope.notes.add(LOCKED, nameOf(root), true);
-    rows.set(root, rowsOfTexts(upward(root), [row])[0] ?? {});
+    rows.set(root, rowsOfTexts(columnsAbove(root), [row])[0] ?? {});
   });
-  return roots.map((root) => (unlocked.includes(root) ? rows.get(root) : {}));
+  return roots.map((root) => (unlocked.includes(root) ? rows.get(root) : {})); // those above a locked one are locked too
 }
 
-function statementFor({ schema, key }: Root) {
-  const { table, primaryKey } = schema;
-  return lockRow(
-    { table, keyColumn: primaryKey.name, key },
-    upward({ schema }).map(({ name }) => name),
-  );
+function statementFor(root: Root) {
+  const { table, primaryKey } = root.schema;
+  const columns = columnsAbove(root).map(({ name }) => name);
+  return lockRow({ table, keyColumn: primaryKey.name, key: root.key }, columns);
 }
 
-/** The columns of a root's row that name the roots above it. */
-function upward({ schema }: Pick<Root, 'schema'>): readonly Column[] {
-  return referencesOf(schema).flatMap(({ association, column }) => (association === undefined ? [] : [column]));
+function columnsAbove({ schema }: Root): readonly Column[] {
+  return referencesOf(schema).map(({ column }) => column);
 }
 
 function guardOfRoot({ schema, key }: Root): number {

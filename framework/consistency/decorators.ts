@@ -61,7 +61,7 @@ export type InvariantOptions<T extends object> = OverOne<T> | OverMany<T> | Over
  *
  * It is checked before the commit of every transaction that wrote a row of the group, by a record or by `updateAll`,
  * `deleteAll` and their like: once for all groups, in one statement. Those who write to one group commit one after the
- * other. What raw SQL writes cannot be seen: say so with `noteWrite`.
+ * other. What raw SQL writes cannot be seen: say so with `checkInvariants`.
  *
  * @param name says what is kept, and names the rule in errors: `joint cover`
  */
@@ -98,6 +98,5 @@ function listOf<N>(one: OneOrMore<N>): readonly N[] {
  * @param association the belongsTo at whose other end the root is
  */
 export function LockedBy<T extends object>(association: OwningName<T>) {
-  return (model: ClassOf<T>): void =>
-    modelRegistry.declare(model, { kind: 'lockedBy', association: association });
+  return (model: ClassOf<T>): void => modelRegistry.declare(model, { kind: 'lockedBy', association: association });
 }

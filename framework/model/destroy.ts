@@ -2,12 +2,14 @@ import { STATE } from '../attributes/record-state';
 import { DependentRecordsError } from '../associations/errors';
 import { dependentsOf, settleDependents } from '../associations/dependents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
+import { hasRulesOverRows } from '../consistency/rules-over-rows';
 import { ForeignKeyViolationError, SerializationFailureError } from '../database/errors';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
 import { foresee } from '../transaction/held-reads';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
+import { lockAggregates, noteWritten } from './aggregate';
 import type { DestroyOptions } from './conflict';
 import { assertVersion, conflictMode, lockUnchanged, versionElsewhere } from './conflict';
 import { RecordDestroyedError, RecordNotSavedError } from './errors';
@@ -27,7 +29,7 @@ export async function destroyRecord(record: RecordObject, options: DestroyOption
   const session = currentSession();
   if (dependentsOf(schema).length > 0) {
     await inLockingScope(session, (scope) => destroyWithDependents(session, schema, record, scope, options));
-  } else if (hasCallbacks(schema, ['destroy'])) {
+  } else if (hasCallbacks(schema, ['destroy']) || hasRulesOverRows(schema)) {
     await inOwnScope(session, (scope) => destroyAlone(session, schema, record, scope, options));
   } else {
     await deleteVersion(session, schema, record, options);
@@ -58,11 +60,13 @@ async function destroyWithDependents(
   enrol(scope, record);
   foresee(scope, { table: schema.table, deed: 'destroy' });
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
+  await lockAggregates(session, schema, record);
   const state = record[STATE];
   await lockUnchanged(session, schema, state, options);
   await withCallbacks(schema, record, 'destroy', async () => {
     await settleDependents(schema, record);
     await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), scope);
+    noteWritten(session, schema, state.stored);
     record[STATE] = record[STATE].destroyed();
   });
 }
@@ -76,6 +80,7 @@ async function destroyAlone(
 ): Promise<void> {
   foresee(scope, { table: schema.table, deed: 'destroy' });
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
+  await lockAggregates(session, schema, record);
   await withCallbacks(schema, record, 'destroy', () => deleteVersion(session, schema, record, options));
 }
 
@@ -96,6 +101,7 @@ async function deleteVersion(
     record[STATE] = state.movedTo(await versionElsewhere(session, schema, state, options));
     return deleteVersion(session, schema, record, options);
   }
+  noteWritten(session, schema, state.stored);
   record[STATE] = state.destroyed();
 }
 

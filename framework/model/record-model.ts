@@ -14,6 +14,8 @@ import { columnOf } from '../query/condition-sql';
 import { InvalidOperandError, InvalidQueryError } from '../query/errors';
 import { planFor } from '../query/plan';
 import { Query } from '../query/query';
+import type { SelectPlan } from '../query/plan';
+import type { BuildWrite } from '../query/source';
 import type { Assignment } from '../query/statements';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
@@ -23,6 +25,7 @@ import { instantiate, newRecord } from './instantiate';
 import { destroyRecord } from './destroy';
 import type { RecordObject } from './record';
 import { saveRecord } from './save';
+import { writeThroughQuery } from './write-query';
 
 /** Binds one model's class to the folders that know its schema only. */
 class BoundModel implements RecordModel {
@@ -82,6 +85,10 @@ class BoundModel implements RecordModel {
 
   #association(name: string): AnyAssociation | undefined {
     return associationsOf(this.#schema).get(name) ?? polymorphicParentsOf(this.#schema).get(name);
+  }
+
+  write(plan: SelectPlan, assignments: readonly Assignment[], build: BuildWrite): Promise<number> {
+    return writeThroughQuery(plan, assignments, build);
   }
 
   explain(refusal: unknown): unknown {

@@ -11,6 +11,7 @@ import {
   referredParents,
 } from '../associations/parents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
+import { hasRulesOverRows } from '../consistency/rules-over-rows';
 import type { Statement, StatementResult } from '../database/connection';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
@@ -20,6 +21,7 @@ import { asValidationError, guardedAttributes } from '../validation/constraints'
 import { ValidationError } from '../validation/errors';
 import type { Problem } from '../validation/errors';
 import { rulesRead, validateRecord } from '../validation/validate';
+import { lockAggregates, noteWritten } from './aggregate';
 import type { ConflictOptions } from './conflict';
 import { assertVersion, conflictMode, saveMerging, versionElsewhere } from './conflict';
 import { diagnose } from './diagnosis';
@@ -59,6 +61,7 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
     foresee(scope, { table: schema.table, deed: 'save' });
     enrol(scope, record);
     registerOutcomeCallbacks(schema, record, deed, scope);
+    await lockAggregates(session, schema, record);
     await settling(async () => {
       await validate(schema, record, options.context);
       await withCallbacks(schema, record, 'save', () =>
@@ -70,7 +73,7 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
 
 function isOneStatement(schema: ModelSchema, deed: 'create' | 'update'): boolean {
   const isAlone = !hasCallbacks(schema, ['validation', 'save', deed]) && schema.facts('validator').length === 0;
-  return isAlone && !rulesRead(schema);
+  return isAlone && !rulesRead(schema) && !hasRulesOverRows(schema);
 }
 
 /** @throws ValidationError; the same problems are then in the record's `errors` */
@@ -152,6 +155,7 @@ async function writeNow(
     schema.virtuals.filter((name) => state.get(name) !== undefined).map((name) => [name, state.get(name)]),
   );
   const saved = state.saved(hydratorOf(schema)(row as string[]), virtuals);
+  noteWritten(session, schema, saved.stored, ...(isNew ? [] : [before.stored]));
   record[STATE] = withAssignedSince(saved, before, record[STATE]);
 }
 

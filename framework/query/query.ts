@@ -20,7 +20,7 @@ import type { RowOf } from './row-types';
 import type { Assignment, Selection } from './statements';
 import { buildSelect, deleteStatement, selectStatement, updateStatement } from './statements';
 import { runSelect } from './run-select';
-import type { RecordSource } from './source';
+import type { BuildWrite, RecordSource } from './source';
 
 type Numeric<T extends object> = {
   [K in AttributeName<T>]: NonNullable<T[K]> extends number | bigint | Decimal ? K : never;
@@ -227,7 +227,7 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   /** Deletes in one statement, without callbacks or dependents. @returns how many rows went */
   async deleteAll(): Promise<number> {
     this.#assertBounded('deleteAll');
-    return this.#write(deleteStatement(this.#plan));
+    return this.#write([], (returned) => deleteStatement(this.#plan, returned));
   }
 
   /** The statement and its parameters, as they would be sent. */
@@ -308,14 +308,13 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     const assignments = Object.entries(values).map(([property, value]) => ({ property, how, value: value as unknown }));
     if (assignments.length === 0) return 0;
     this.#source.assertAssignable(assignments);
-    return this.#write(updateStatement(this.#plan, assignments));
+    return this.#write(assignments, (returned) => updateStatement(this.#plan, assignments, returned));
   }
 
-  async #write(statement: ReturnType<typeof deleteStatement>): Promise<number> {
-    const session = currentSession();
-    noteWrite(session.scope, this.#plan.schema.table);
+  async #write(assignments: readonly Assignment[], build: BuildWrite): Promise<number> {
+    noteWrite(currentSession().scope, this.#plan.schema.table);
     try {
-      return (await session.execute(statement)).rowCount;
+      return await this.#source.write(this.#plan, assignments, build);
     } catch (error) {
       throw this.#source.explain(error);
     }

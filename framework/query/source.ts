@@ -1,6 +1,12 @@
 import type { RecordState } from '../attributes/record-state';
+import type { Statement } from '../database/statement';
+import type { Column } from '../schema/model-schema';
 import type { Condition, Conditions } from './conditions';
+import type { SelectPlan } from './plan';
 import type { Assignment } from './statements';
+
+/** Makes a write that gives back these columns of each row it writes; of one that changes them, as they were too. */
+export type BuildWrite = (returned: readonly Column[]) => Statement;
 
 /** What a query needs of its model; only `model/` knows classes. */
 export interface RecordSource<T extends object> {
@@ -13,6 +19,8 @@ export interface RecordSource<T extends object> {
   conditionOf(conditions: Conditions<T>): Condition;
   /** @throws InvalidOperandError for a value that its column cannot hold, or that may not be written */
   assertAssignable(assignments: readonly Assignment[]): void;
+  /** Runs a write, with what the model's rules over several rows take. @returns how many rows it wrote */
+  write(plan: SelectPlan, assignments: readonly Assignment[], build: BuildWrite): Promise<number>;
   /** Turns a constraint's refusal of a write into the ValidationError of the rule above it; others stay as they are. */
   explain(refusal: unknown): unknown;
 }

@@ -1,9 +1,9 @@
-import type { Compilable, SelectQueryBuilder } from 'kysely';
+import type { Compilable, RawBuilder, SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import { selectedNames } from '../attributes/hydrator';
 import type { RowNames, Statement } from '../database/statement';
-import type { ModelSchema } from '../schema/model-schema';
+import type { Column, ModelSchema } from '../schema/model-schema';
 import type { AnyTables, Binder } from './compiler';
 import { direct, offline, statementFor } from './compiler';
 import { columnOf, conditionShape, conditionSql } from './condition-sql';
@@ -84,8 +84,14 @@ function over(query: Select, plan: SelectPlan, call: ReturnType<ReturnType<typeo
   return db.selectFrom(query.as('limited')).select(call) as unknown as Select;
 }
 
-export function updateStatement(plan: SelectPlan, assignments: readonly Assignment[]): Statement {
+/** @param returned columns to give back of each row; where it changes one of them, as it becomes and as it was */
+export function updateStatement(
+  plan: SelectPlan,
+  assignments: readonly Assignment[],
+  returned: readonly Column[] = [],
+): Statement {
   const { schema } = plan;
+  const isMoving = assignments.some(({ property }) => returned.some((column) => column.property === property));
   const build = (binder: Binder) => {
     const changes = assignments.map(({ property, how, value }) => {
       const { name } = columnOf(schema, property);
@@ -95,23 +101,45 @@ export function updateStatement(plan: SelectPlan, assignments: readonly Assignme
     });
     const { versionColumn } = schema;
     const counted = versionColumn ? { [versionColumn.name]: sql`${sql.ref(versionColumn.name)} + 1` } : {};
-    return narrowed(
-      offline.updateTable(schema.table).set({ ...Object.fromEntries(changes), ...counted }),
-      plan,
-      binder,
-    );
+    const set = { ...Object.fromEntries(changes), ...counted };
+    if (isMoving) return movingUpdate(plan, set, returned, binder);
+    return returning(narrowed(offline.updateTable(schema.table).set(set), plan, binder), returned);
   };
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
   const values = assignments.map(({ property, value }) => encoded(schema, property, value));
   const sets = assignments.map(({ property, how }) => `${how} ${property}`).join(',');
-  return statementFor(`update ${sets}|${planShape(plan, values)}`, values, true, build, rowsOf(plan));
+  const shape = `update ${sets}|${returnedShape(returned)}|${planShape(plan, values)}`;
+  return statementFor(shape, values, true, build, rowsOf(plan));
 }
 
-export function deleteStatement(plan: SelectPlan): Statement {
-  const build = (binder: Binder) => narrowed(offline.deleteFrom(plan.schema.table), plan, binder);
+/** The rows as they were are read and locked first: before PostgreSQL 18 RETURNING gives only what they become. */
+function movingUpdate(
+  plan: SelectPlan,
+  set: Readonly<Record<string, RawBuilder<unknown>>>,
+  returned: readonly Column[],
+  binder: Binder,
+): Compilable {
+  const { table, primaryKey } = plan.schema;
+  const before = returned.map(({ name }, index) => [name, `bw_old_${index}`] as const);
+  const rows = narrowed(offline.selectFrom(table) as unknown as Select, plan, binder)
+    .select([`${primaryKey.name} as bw_key`, ...before.map(([name, alias]) => `${name} as ${alias}`)])
+    .modifyEnd(sql`for no key update`);
+  return offline
+    .with('bw_old', () => rows)
+    .updateTable(table)
+    .set(set)
+    .from('bw_old')
+    .whereRef(`${table}.${primaryKey.name}`, '=', 'bw_old.bw_key')
+    .returning([...returned.map(({ name }) => `${table}.${name}`), ...before.map(([, alias]) => `bw_old.${alias}`)]);
+}
+
+/** @param returned columns to give back of each row */
+export function deleteStatement(plan: SelectPlan, returned: readonly Column[] = []): Statement {
+  const build = (binder: Binder) => returning(narrowed(offline.deleteFrom(plan.schema.table), plan, binder), returned);
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
   const values: unknown[] = [];
-  return statementFor(`delete|${planShape(plan, values)}`, values, true, build, rowsOf(plan));
+  const shape = `delete|${returnedShape(returned)}|${planShape(plan, values)}`;
+  return statementFor(shape, values, true, build, rowsOf(plan));
 }
 
 function rowsOf({ schema, condition }: SelectPlan): RowNames | undefined {
@@ -131,6 +159,17 @@ function keyIn(condition: Condition, primaryKey: string): unknown {
     if (key !== undefined) return key;
   }
   return undefined;
+}
+
+function returning<Q extends Compilable & { returning(names: string[]): Compilable }>(
+  write: Q,
+  returned: readonly Column[],
+): Compilable {
+  return returned.length === 0 ? write : write.returning(returned.map(({ name }) => name));
+}
+
+function returnedShape(returned: readonly Column[]): string {
+  return returned.map(({ property }) => property).join(',');
 }
 
 function narrowed<Q extends object>(query: Q, plan: SelectPlan, binder: Binder): Q {

@@ -1,7 +1,8 @@
 import { BellwetherError } from '../core/errors';
 import { LockNotAvailableError, UndefinedObjectError } from '../database/errors';
-import type { Statement } from '../database/statement';
+import type { StatementResult } from '../database/statement';
 import { takeGuards } from './guards';
+import { executeWithin } from './lock-wait';
 import { Topic } from './notes';
 import type { Scope } from './scope';
 import type { Session } from './session';
@@ -32,8 +33,8 @@ export async function holdGuards(session: Session, wanted: Iterable<number>): Pr
   const { transaction } = scope;
   const all = [...held, ...missing];
   try {
-    const taken = await send(session, scope, missing, isInOrder);
-    if (taken < missing.length) transaction.runAgainWith({ guards: all, needGuards: true });
+    const { rowCount } = await send(session, scope, missing, isInOrder);
+    if (rowCount < missing.length) transaction.runAgainWith({ guards: all, needGuards: true });
   } catch (error) {
     if (error instanceof UndefinedObjectError) transaction.runAgainWith({ needGuards: true });
     if (error instanceof LockNotAvailableError) transaction.runAgainWith({ guards: all });
@@ -46,18 +47,11 @@ export function heldGuards({ notes, transaction }: Scope): ReadonlySet<number> {
   return new Set([...transaction.precautions.guards, ...notes.all(HELD).values()]);
 }
 
-async function send(session: Session, scope: Scope, guards: number[], isInOrder: boolean): Promise<number> {
+function send(session: Session, scope: Scope, guards: number[], isInOrder: boolean): Promise<StatementResult> {
   const { hasBegun, isolation, options } = scope.transaction;
-  const run = (statement: Statement) => session.execute(statement, scope);
-  if (!hasBegun) return (await run(takeGuards(guards))).rowCount;
-  if (!isInOrder || isolation !== 'read committed') return (await run(takeGuards(guards, { nowait: true }))).rowCount;
-  const patienceMs = Math.min(PATIENCE_MS, options.lockTimeoutMs || PATIENCE_MS);
-  const [, { rowCount }] = await Promise.all([
-    run({ text: `set local lock_timeout = ${patienceMs}`, writes: false }),
-    run(takeGuards(guards)),
-    run({ text: `set local lock_timeout = ${options.lockTimeoutMs ?? 'default'}`, writes: false }),
-  ]);
-  return rowCount;
+  if (!hasBegun) return session.execute(takeGuards(guards), scope);
+  if (!isInOrder || isolation !== 'read committed') return session.execute(takeGuards(guards, { nowait: true }), scope);
+  return executeWithin(session, takeGuards(guards), Math.min(PATIENCE_MS, options.lockTimeoutMs || PATIENCE_MS), scope);
 }
 
 function isRetried(error: unknown): boolean {

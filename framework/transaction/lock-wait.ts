@@ -35,10 +35,18 @@ export function executeLocking(
   if (!scope) return Promise.reject(new NoTransactionError(what));
   if (patience === 'endless') return session.execute(statement, scope);
   if (patience === 'none') return scope.savepoint((child) => session.execute(statement, child));
-  return scope.savepoint(async (child) => {
-    const [, result] = await session.executeTogether([bound(patience), statement, usualBound(child)], child);
-    return result!;
-  });
+  return scope.savepoint((child) => executeWithin(session, statement, patience, child));
+}
+
+/** Runs a statement that waits for locks no longer than so many milliseconds; all of it leaves in one flight. */
+export async function executeWithin(
+  session: Session,
+  statement: Statement,
+  timeoutMs: number,
+  scope: Scope,
+): Promise<StatementResult> {
+  const [, result] = await session.executeTogether([bound(timeoutMs), statement, usualBound(scope)], scope);
+  return result!;
 }
 
 const setBound = (value: string): Statement => ({
