@@ -174,3 +174,18 @@ export class ShadowedAttributeError extends BellwetherError {
     });
   }
 }
+
+/** A record is to be found or created by a key that no rule makes unique. */
+export class NoUniqueRuleError extends BellwetherError {
+  override readonly code = 'E_NO_UNIQUE_RULE';
+  override readonly recovery = 'fix-the-code';
+
+  constructor(model: string, attributes: readonly string[]) {
+    super({
+      what: `${model}.findOrCreateBy was given ${attributes.join(', ') || 'nothing'} as key; two callers at once could both create it.`,
+      remedy:
+        'Give exactly the attributes of a @Unique rule, none of them null, and all others as values; the rule cannot be deferred.',
+      details: { model, attributes },
+    });
+  }
+}

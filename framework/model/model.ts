@@ -27,6 +27,7 @@ import './deferred';
 import './record-model';
 import type { DestroyOptions } from './conflict';
 import { destroyRecord } from './destroy';
+import { findOrCreate } from './find-or-create';
 import { newRecord, takePendingState } from './instantiate';
 import type { RowWait } from './lock';
 import { lockRecord, lockRecords, readAgain, rowLockOf } from './lock';
@@ -227,6 +228,21 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
   /** Makes a record and saves it. @throws as `save()` does */
   static async create<T extends Model>(this: ModelOf<T>, values: AttributeValues<T>): Promise<T> {
     return (newRecord(modelRegistry.schemaOf(this), values) as T).save();
+  }
+
+  /**
+   * The record that has the key, or a new one with the values besides. Of any number of callers at once one creates it,
+   * at every isolation: `Tag.findOrCreateBy({ name: 'red' }, { colour: '#f00' })`.
+   *
+   * @param key exactly the attributes of a `@Unique` rule; what the rule ignores, such as case, is ignored
+   * @throws NoUniqueRuleError when no rule is over the key; ValidationError for what else is wrong with a new one
+   */
+  static async findOrCreateBy<T extends Model>(
+    this: ModelOf<T>,
+    key: AttributeValues<T>,
+    values: AttributeValues<T> = {},
+  ): Promise<T> {
+    return (await findOrCreate(modelRegistry.schemaOf(this), key, values)) as T;
   }
 
   /** Narrows: by attribute and value, by an operator, or by a function that combines conditions. */

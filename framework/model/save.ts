@@ -207,7 +207,16 @@ async function send(
 
 function refusal(schema: ModelSchema, record: RecordObject, problems: readonly Problem[], cause?: unknown) {
   errorsOf(record).replace(problems);
-  return new ValidationError(schema.name, problems, cause);
+  const error = new ValidationError(schema.name, problems, cause);
+  refused.set(error, record[STATE]);
+  return error;
+}
+
+const refused = new WeakMap<ValidationError, RecordState>();
+
+/** The record as its callbacks had made it when the database refused it; it is put back when its scope is undone. */
+export function refusedState(error: ValidationError): RecordState | undefined {
+  return refused.get(error);
 }
 
 /** No row came back: a parent is not there, or the row is not the one that was read, or not where it was. */

@@ -126,12 +126,15 @@ test('the round trips that it names are those on the wire', async () => {
     for (let sent = 0; sent < statements; sent++) await one();
   });
   const { begin, commit } = counted.use(() => operation.explain()).roundTrips;
-  for (const statements of [1, 3]) {
-    const trips = await counter.count(() => counted.use(() => operation(statements)));
-    expect(trips).toBe(begin + statements + commit);
+  try {
+    for (const statements of [1, 3]) {
+      const trips = await counter.count(() => counted.use(() => operation(statements)));
+      expect(trips).toBe(begin + statements + commit);
+    }
+    expect(await counter.count(() => counted.use(() => operation(0)))).toBe(0);
+  } finally {
+    await counter.close();
   }
-  expect(await counter.count(() => counted.use(() => operation(0)))).toBe(0);
-  await counter.close();
 });
 
 test('on an engine that nobody knows, what is forbidden takes serializable', () => {
