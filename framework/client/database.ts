@@ -50,6 +50,7 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
    *
    * @throws whatever `body` throws, after ROLLBACK
    * @throws RetriesExhaustedError when PostgreSQL asked for more attempts than `attempts` and `retryBudgetMs` allow
+   * @throws AbortedError when `signal` called it off
    * @throws CommitOutcomeUnknownError when the connection died during COMMIT and the server cannot tell
    * @throws NestedTransactionError when a nested one asks for more than the outer one has
    */
@@ -75,9 +76,18 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
     return runOutside(body);
   }
 
-  /** Sends the model calls of `body`, and of all that it starts, to this database. */
-  use<T>(body: () => T): T {
-    return runWithSession(this.#session, body);
+  /**
+   * Sends the model calls of `body`, and of all that it starts, to this database. With a signal, aborting calls off
+   * whatever `body` has under way there: queries are cancelled on the server, transactions rolled back. It is too
+   * late for what the server has done by then.
+   *
+   * @throws AbortedError if the signal is aborted before or meanwhile; nothing is sent in the first case
+   */
+  use<T>(body: () => T): T;
+  use<T>(options: { readonly signal: AbortSignal }, body: () => Promise<T>): Promise<T>;
+  use<T>(first: { readonly signal: AbortSignal } | (() => T), second?: () => Promise<T>): T | Promise<T> {
+    if (typeof first === 'function') return runWithSession(this.#session, first);
+    return runWithSession(this.#session, () => this.#session.abortable(first.signal, second!));
   }
 
   /** Kysely over this database, for tables that `Tables` describes; in the transaction around it, if any. */

@@ -1,5 +1,7 @@
 import type { Client, PoolClient } from 'pg';
 import { Answer } from './answer';
+import { requestCancel } from './cancel-request';
+import type { CancelTarget } from './cancel-request';
 import { SilenceWatch } from './silence-watch';
 import { isConnectionLoss } from './sqlstate';
 import type { Statement, StatementResult } from './statement';
@@ -26,11 +28,14 @@ export class Connection {
   #isOutdated = false;
   #unanswered = 0;
   #isGathering = false;
+  #onQuiet: (() => void) | undefined;
 
   constructor(client: PoolClient, options: ConnectionOptions) {
     this.#client = client;
     this.#options = options;
-    this.#silence = new SilenceWatch(boundOf(options.statementTimeoutMs), () => this.#sever());
+    this.#silence = new SilenceWatch(boundOf(options.statementTimeoutMs), () =>
+      this.#sever('the server said nothing for too long'),
+    );
     client.on('error', (error) => {
       this.#lostBy ??= error;
       this.discard(error);
@@ -51,6 +56,7 @@ export class Connection {
       const answer = new Answer(statement, name, (error, result) => {
         this.#unanswered -= 1;
         this.#silence.heard(this.#unanswered);
+        if (this.#unanswered === 0) this.#onQuiet?.();
         if (error) reject(this.#reasonFor(error));
         else resolve(result);
       });
@@ -87,6 +93,30 @@ export class Connection {
     this.#silence.changeBound(boundOf(statementTimeoutMs));
   }
 
+  /**
+   * Has the server cancel what is under way, one statement after the other, until all are answered: a cancel that
+   * is asked for cannot hit a later statement then. Closes the session when the server does not react.
+   */
+  async cancel(): Promise<void> {
+    const deadline = performance.now() + CANCEL_PATIENCE_MS;
+    while (this.#unanswered > 0 && !this.#lostBy) {
+      const isTaken = await requestCancel(this.#client as unknown as CancelTarget);
+      if (!isTaken || performance.now() > deadline) return this.#sever('it did not react to a cancel request');
+      await this.#quietWithin(50);
+    }
+  }
+
+  async #quietWithin(ms: number): Promise<void> {
+    if (this.#unanswered === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onQuiet = resolve;
+      timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
+    this.#onQuiet = undefined;
+  }
+
   /** Gives the session back to its pool. One that is broken, busy or inside a transaction is closed instead. */
   release(): void {
     if (this.#unanswered > 0) this.discard(new Error('Given back with statements under way.'));
@@ -110,8 +140,8 @@ export class Connection {
   }
 
   /** Closes the socket: the driver's own way of closing waits for answers, and none will come. */
-  #sever(): void {
-    this.#lostBy ??= new Error('Connection terminated: the server said nothing for too long.');
+  #sever(reason: string): void {
+    this.#lostBy ??= new Error(`Connection terminated: ${reason}.`);
     this.discard(this.#lostBy);
     (this.#client as { connection?: { stream: { destroy(): void } } }).connection?.stream.destroy();
   }
@@ -123,3 +153,6 @@ const SLACK_MS = 5_000;
 function boundOf(statementTimeoutMs: number): number {
   return statementTimeoutMs === 0 ? 0 : statementTimeoutMs + SLACK_MS;
 }
+
+/** How long the server may take to cancel, in milliseconds. */
+const CANCEL_PATIENCE_MS = 5_000;

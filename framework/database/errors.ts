@@ -136,3 +136,18 @@ export class DatabaseClosedError extends BellwetherError {
   override readonly code = 'E_DATABASE_CLOSED';
   override readonly recovery = 'fix-the-code';
 }
+
+/** An `AbortSignal` called it off. The cause is the signal's reason. */
+export class AbortedError extends BellwetherError {
+  override readonly code = 'E_ABORTED';
+  override readonly recovery = 'try-later';
+
+  constructor(reason: unknown) {
+    super({
+      what: 'The work was aborted by its signal; nothing of it was committed.',
+      remedy: 'Nothing is to be undone; start it again if it is still wanted.',
+      details: { outcome: 'not committed' },
+      cause: reason,
+    });
+  }
+}

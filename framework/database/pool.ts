@@ -1,10 +1,12 @@
 import { Pool as DriverPool } from 'pg';
 import type { PoolClient } from 'pg';
 import type { EventBus } from '../telemetry/events';
+import { assertNotAborted, unlessAborted } from './abort';
+import type { Signals } from './abort';
 import { boundedClient } from './bounded-client';
 import { Connection } from './connection';
 import { describeConnectFailure, isRefusedStartupParameter } from './connect-failure';
-import { DatabaseClosedError, PoolExhaustedError } from './errors';
+import { AbortedError, DatabaseClosedError, PoolExhaustedError } from './errors';
 import type { ResolvedPoolOptions } from './options';
 
 /** The pool of sessions of one database. */
@@ -29,9 +31,9 @@ export class Pool {
     return this.#sendsDefaults;
   }
 
-  /** Borrows a session for the time of `body`, and gives it back on every path. */
-  async borrow<T>(body: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = await this.#acquire();
+  /** Borrows a session for the time of `body`, and gives it back on every path. The signals call off the wait for it. */
+  async borrow<T>(body: (connection: Connection) => Promise<T>, signals: Signals = []): Promise<T> {
+    const connection = await this.#acquire(signals);
     try {
       return await body(connection);
     } finally {
@@ -40,7 +42,8 @@ export class Pool {
     }
   }
 
-  async #acquire(): Promise<Connection> {
+  async #acquire(signals: Signals): Promise<Connection> {
+    assertNotAborted(signals);
     if (this.#closing) {
       throw new DatabaseClosedError({
         what: 'The database connection was closed.',
@@ -52,9 +55,13 @@ export class Pool {
       this.#awaited.add(awaited);
       let client: PoolClient;
       try {
-        client = await awaited;
+        client = await unlessAborted(signals, awaited);
       } catch (error) {
-        return this.#recoverFrom(error);
+        if (error instanceof AbortedError) {
+          giveBackLater(awaited);
+          throw error;
+        }
+        return this.#recoverFrom(error, signals);
       } finally {
         this.#awaited.delete(awaited);
       }
@@ -82,13 +89,13 @@ export class Pool {
     if (bornAt >= this.#retiredBefore) this.#retiredBefore = performance.now();
   }
 
-  #recoverFrom(error: unknown): Promise<Connection> {
+  #recoverFrom(error: unknown, signals: Signals): Promise<Connection> {
     if (this.#sendsDefaults && isRefusedStartupParameter(error)) {
       this.#sendsDefaults = false;
       const refused = this.#driver;
       this.#driver = this.#newDriver();
       void refused.end();
-      return this.#acquire();
+      return this.#acquire(signals);
     }
     if (error instanceof Error && error.message === 'timeout exceeded when trying to connect') {
       throw new PoolExhaustedError({
@@ -132,4 +139,12 @@ function startupDefaults(options: ResolvedPoolOptions): string {
   };
   const ours = Object.entries(settings).map(([name, value]) => `-c ${name}=${String(value).replace(/ /g, '\\ ')}`);
   return [...ours, ...(own ? [own] : [])].join(' ');
+}
+
+/** The driver's pool knows no way to stop waiting. */
+function giveBackLater(awaited: Promise<PoolClient>): void {
+  awaited.then(
+    (client) => client.release(),
+    () => undefined, // there is nothing to give back
+  );
 }

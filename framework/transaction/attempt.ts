@@ -1,5 +1,4 @@
 import { BellwetherError } from '../core/errors';
-import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
 import { isConnectionLoss, provesRollback, translateDatabaseError } from '../database/sqlstate';
 import type { EventBus } from '../telemetry/events';
@@ -36,7 +35,11 @@ export async function runAttempt<T>(
 ): Promise<AttemptOutcome<T>> {
   let lost: LostCommit<T> | undefined;
   try {
-    const outcome = await pool.borrow((connection) => runOn(connection, bus, facts, body));
+    const outcome = await pool.borrow((connection) => {
+      const transaction = new OpenTransaction(connection, facts);
+      const takeOff = transaction.abortOn(facts.signals);
+      return runOn(transaction, bus, body).finally(takeOff);
+    }, facts.signals);
     if (outcome.kind !== 'lost') return outcome;
     lost = outcome;
   } catch (error) {
@@ -54,26 +57,26 @@ interface LostCommit<T> {
 }
 
 async function runOn<T>(
-  connection: Connection,
+  transaction: OpenTransaction,
   bus: EventBus,
-  facts: AttemptFacts,
   body: (tx: Transaction) => Promise<T>,
 ): Promise<AttemptOutcome<T> | LostCommit<T>> {
-  const transaction = new OpenTransaction(connection, facts);
   const scope = new Scope(transaction);
   const rollBack = (): Promise<void> =>
     transaction.rollback().catch((failure: unknown) => {
-      bus.emit('transaction:rollback-failed', { transactionId: facts.id, error: failure });
+      bus.emit('transaction:rollback-failed', { transactionId: transaction.id, error: failure });
     });
   let value: T;
   try {
-    value = await runInScope(scope, async () => {
+    const run = runInScope(scope, async () => {
       const result = await body(new Transaction(scope));
       await scope.finish();
       return result;
     });
+    value = await transaction.unlessAborted(run);
   } catch (error) {
     scope.close();
+    if (transaction.abortedBy) await transaction.cancel();
     await scope.drain();
     await rollBack();
     return rolledBack(scope, error);
@@ -99,8 +102,8 @@ async function lookUp<T>(pool: Pool, { scope, value, error }: LostCommit<T>): Pr
     case 'committed':
       return { kind: 'committed', value, effects: scope.effectsAfterCommit };
     case 'not committed': {
-      const outcome = rolledBack(scope, translateDatabaseError(error));
-      return outcome.kind === 'rolled back' && isConnectionLoss(error)
+      const outcome = rolledBack(scope, scope.transaction.abortedBy ?? translateDatabaseError(error));
+      return outcome.kind === 'rolled back' && isConnectionLoss(error) && !scope.transaction.abortedBy
         ? { ...outcome, again: 'after a pause' }
         : outcome;
     }
@@ -114,7 +117,7 @@ function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>
   if (scope.transaction.hasWrittenAlone) {
     return { kind: 'unknown', error: new BeginFailedError(scope.transaction.beginFailure) };
   }
-  const asked = scope.transaction.mustRetry ?? error;
+  const asked = scope.transaction.abortedBy ?? scope.transaction.mustRetry ?? error;
   const isRetried = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
   const again = isRetried && (asked instanceof PrecautionNeededError ? 'at once' : 'after a pause');
   const queues = scope.transaction.learnFrom(asked);

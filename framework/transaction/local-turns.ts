@@ -1,3 +1,6 @@
+import { unlessAborted } from '../database/abort';
+import type { Signals } from '../database/abort';
+
 /** How long a retry waits for those before it, in milliseconds, before it goes ahead beside them. */
 const PATIENCE_MS = 1_000;
 
@@ -10,13 +13,13 @@ export class LocalTurns {
   readonly #last = new Map<string, Promise<void>>();
 
   /** Waits for those that stand in any of the same queues by now. */
-  async inTurn<T>(queues: readonly string[], body: () => Promise<T>): Promise<T> {
+  async inTurn<T>(queues: readonly string[], signals: Signals, body: () => Promise<T>): Promise<T> {
     const before = queues.flatMap((queue) => this.#last.get(queue) ?? []);
     let done!: () => void;
     const mine = new Promise<void>((resolve) => (done = resolve));
     for (const queue of queues) this.#last.set(queue, mine);
     try {
-      await withPatience(Promise.all(before));
+      await unlessAborted(signals, withPatience(Promise.all(before)));
       return await body();
     } finally {
       done();

@@ -1,7 +1,10 @@
 import { tick } from '../attributes/record-state';
 import type { Connection, Statement, StatementResult } from '../database/connection';
+import { AbortedError } from '../database/errors';
 import { isConnectionLoss } from '../database/sqlstate';
 import type { IsolationLevel } from '../theory/isolation';
+import { abortion, onAbort } from '../database/abort';
+import type { Signals } from '../database/abort';
 import { PrecautionNeededError, TransactionEndedError } from './errors';
 import type { HotRows, Refusal } from './hot-rows';
 import type { TransactionOptions } from './options';
@@ -22,6 +25,8 @@ export interface AttemptFacts {
   readonly queues: readonly string[];
   /** Whether to queue on the server: false behind a pooler, where a session is somebody else's at any time. */
   readonly queuesOnServer: boolean;
+  /** Who may call it off from the start. */
+  readonly signals: Signals;
 }
 
 /** Where a transaction stands on the server. A lost COMMIT is looked up by `xid`. */
@@ -64,6 +69,8 @@ export class OpenTransaction {
   readonly owner: object;
   /** Says that PostgreSQL asked to run the whole again; nothing in it can be committed any more. */
   mustRetry: unknown;
+  /** Says that a signal has called it off: nothing more may be sent in it. */
+  abortedBy: AbortedError | undefined;
   savepoints = 0;
   /** The first ones, in the order in which they were sent: what a failure may be about. */
   readonly #sent: Statement[] = [];
@@ -72,6 +79,8 @@ export class OpenTransaction {
   readonly #connection: Connection;
   readonly #facts: AttemptFacts;
   #turn: Turn | undefined;
+  /** What is to be done at once when a signal calls it off. */
+  #onAbort: ((error: AbortedError) => void) | undefined;
   #begun = false;
   #isOver = false;
   #beginFailure: unknown;
@@ -117,6 +126,29 @@ export class OpenTransaction {
     return this.#holdsLocks;
   }
 
+  /** From now on the signals may call it off. @returns takes that back */
+  abortOn(signals: Signals): () => void {
+    this.abortedBy ??= abortion(signals);
+    return onAbort(signals, (reason) => {
+      this.abortedBy ??= new AbortedError(reason);
+      this.#onAbort?.(this.abortedBy);
+    });
+  }
+
+  /** What `body` gives, unless a signal comes first: a body that waits for something else is not waited for. */
+  unlessAborted<T>(body: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#onAbort = reject;
+      if (this.abortedBy) reject(this.abortedBy);
+      body.then(resolve, reject);
+    });
+  }
+
+  /** Has the server cancel what is under way. */
+  cancel(): Promise<void> {
+    return this.#connection.cancel();
+  }
+
   /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
   runAgainWith(precaution: Precaution): never {
     this.precautions.add(precaution);
@@ -153,8 +185,14 @@ export class OpenTransaction {
     this.#isOver = true;
     // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
     await this.#xid;
-    const { command } = await this.#end('commit');
-    return command;
+    let cancelling: Promise<void> | undefined;
+    this.#onAbort = () => (cancelling ??= this.#connection.cancel());
+    try {
+      const { command } = await this.#end('commit');
+      return command;
+    } finally {
+      await cancelling;
+    }
   }
 
   async rollback(): Promise<void> {

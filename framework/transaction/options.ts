@@ -22,6 +22,11 @@ export interface TransactionOptions<L extends IsolationLevel = IsolationLevel> {
   readonly lockTimeoutMs?: number;
   /** Bound of each pause between statements, in milliseconds. Default: the connection's. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Calls it off: what is under way is cancelled on the server, all is rolled back, and the caller gets AbortedError.
+   * Inside another transaction it calls off the outermost. Too late once COMMIT has taken effect.
+   */
+  readonly signal?: AbortSignal;
   /** Shown in events and errors. */
   readonly name?: string;
 }
@@ -50,6 +55,9 @@ export function checkTransactionOptions(options: TransactionOptions): void {
     !(options.readOnly === true && isAtLeast(options.isolation ?? 'serializable', 'serializable'))
   ) {
     throw new InvalidOptionError('deferrable', 'for what is readOnly and serializable', 'for what is not');
+  }
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new InvalidOptionError('signal', 'an AbortSignal', options.signal);
   }
   for (const [name, least] of WHOLE) {
     const value = options[name];

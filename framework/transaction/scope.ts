@@ -189,7 +189,7 @@ export class Scope {
   }
 
   assertUsable(): void {
-    if (this.isClosed) throw new TransactionEndedError();
+    if (this.isClosed) throw this.transaction.abortedBy ?? new TransactionEndedError();
     this.assertCommittable();
   }
 
@@ -275,6 +275,7 @@ export class Scope {
   }
 
   #failedWith(error: unknown): unknown {
+    if (this.transaction.abortedBy) return this.transaction.abortedBy;
     const earlier = this.transaction.mustRetry ?? this.#firstFailure();
     if (earlier !== undefined && isConsequence(error)) return new TransactionDoomedError(earlier);
     const known = translateDatabaseError(this.transaction.beginFailure ?? error);

@@ -1,9 +1,11 @@
 import { BellwetherError } from '../core/errors';
+import { abortion, assertNotAborted, cancelledOnAbort, unlessAborted } from '../database/abort';
+import type { Signals } from '../database/abort';
 import type { Connection, Statement, StatementResult } from '../database/connection';
 import { Pool } from '../database/pool';
 import type { ResolvedPoolOptions } from '../database/options';
 import { StalePreparedStatementError } from '../database/errors';
-import { connectionLost, isConnectionLoss, translateDatabaseError } from '../database/sqlstate';
+import { connectionLost, isConnectionLoss, isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import { EventBus } from '../telemetry/events';
 import type { SpokenEngine } from '../theory/engines';
 import { runAttempt } from './attempt';
@@ -11,7 +13,7 @@ import type { AttemptOutcome } from './attempt';
 import type { AttemptFacts } from './open-transaction';
 import { pauseAfter } from './backoff';
 import type { Decision } from './context';
-import { currentDecision, currentScope, runInScope } from './context';
+import { currentDecision, currentScope, currentSignals, runInScope, runWithSignal } from './context';
 import { runEffects } from './effects';
 import { AfterCommitError, RetriesExhaustedError } from './errors';
 import { HotRows } from './hot-rows';
@@ -46,6 +48,7 @@ interface Failure {
   readonly failures: number;
   readonly error: unknown;
   readonly queues: readonly string[];
+  readonly signals: Signals;
 }
 
 /** A database as the layers above see it: statements and transactions, with retries and context. */
@@ -110,14 +113,30 @@ export class Session {
     return scope ? this.#nested(scope, options, body) : this.#outermost(options, body);
   }
 
+  /** Runs `body`; what it does in the database is called off by the signal, with the transaction around it, if any. */
+  async abortable<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+    assertNotAborted([signal]);
+    const { scope } = this;
+    if (!scope) return runWithSignal(signal, body);
+    const takeOff = scope.transaction.abortOn([signal]);
+    try {
+      return await body();
+    } finally {
+      takeOff();
+    }
+  }
+
   async #alone(statement: Statement): Promise<StatementResult> {
     noteLoneWork();
     const begunAt = performance.now();
+    const signals = currentSignals();
     let queues = statement.writes === false ? [] : this.#hotRows.queuesFor(statement);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(statement, queues);
+        return await this.#once(statement, queues, signals);
       } catch (error) {
+        const aborted = isPostgresError(error) && error.code === '57014' ? abortion(signals) : undefined;
+        if (aborted) throw aborted;
         const isRead = statement.writes === false;
         if (isConnectionLoss(error)) {
           if (isRead && attempt === 1) continue; // a session that died while idle: the next one is new
@@ -127,27 +146,32 @@ export class Session {
         if (!(known instanceof BellwetherError) || known.recovery !== 'retry-transaction') throw known;
         const failed = { attempt, statements: [statement], refusal: { statement, error } };
         queues = together(queues, this.#hotRows.learn(known, failed));
-        await this.#pauseOrGiveUp({ id: 0, begunAt, attempt, failures: attempt, error: known, queues }, {});
+        await this.#pauseOrGiveUp({ id: 0, begunAt, attempt, failures: attempt, error: known, queues, signals }, {});
       }
     }
   }
 
-  #once(statement: Statement, queues: readonly string[]): Promise<StatementResult> {
-    return this.pool.borrow(async (connection) => {
-      try {
-        const { isolation = this.pool.options.isolation } = statement;
-        const isDefault = this.pool.sendsDefaults && isolation === this.pool.options.isolation;
-        if (isDefault) return await this.#inTurn(connection, statement, queues);
-        // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
-        const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
-        const sent = [begun, connection.run(statement), connection.run({ text: 'commit' })] as const;
-        await Promise.allSettled(sent); // all are answered before the session is somebody else's
-        return (await Promise.all(sent))[1];
-      } catch (error) {
-        if (translateDatabaseError(error) instanceof StalePreparedStatementError) connection.outdate(error as Error);
-        throw error;
-      }
-    });
+  #once(statement: Statement, queues: readonly string[], signals: Signals): Promise<StatementResult> {
+    return this.pool.borrow(
+      (connection) => cancelledOnAbort(signals, connection, () => this.#onceOn(connection, statement, queues)),
+      signals,
+    );
+  }
+
+  async #onceOn(connection: Connection, statement: Statement, queues: readonly string[]): Promise<StatementResult> {
+    try {
+      const { isolation = this.pool.options.isolation } = statement;
+      const isDefault = this.pool.sendsDefaults && isolation === this.pool.options.isolation;
+      if (isDefault) return await this.#inTurn(connection, statement, queues);
+      // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
+      const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
+      const sent = [begun, connection.run(statement), connection.run({ text: 'commit' })] as const;
+      await Promise.allSettled(sent); // all are answered before the session is somebody else's
+      return (await Promise.all(sent))[1];
+    } catch (error) {
+      if (translateDatabaseError(error) instanceof StalePreparedStatementError) connection.outdate(error as Error);
+      throw error;
+    }
   }
 
   /** The places in the queues are asked for, used and given back in one flight. */
@@ -164,15 +188,16 @@ export class Session {
     const id = ++transactions;
     const begunAt = performance.now();
     const isolation = options.isolation ?? this.pool.options.isolation;
+    const signals = options.signal ? [...currentSignals(), options.signal] : currentSignals();
     const precautions = new Precautions();
     let queues: readonly string[] = [];
     let failures = 0;
     for (let attempt = 1; ; attempt++) {
       const queuesOnServer = this.pool.sendsDefaults;
-      const hotRows = this.#hotRows;
-      const facts = { owner: this, id, attempt, isolation, options, precautions, hotRows, queues, queuesOnServer };
+      const own = { owner: this, id, attempt, isolation, options, precautions };
+      const facts = { ...own, hotRows: this.#hotRows, queues, queuesOnServer, signals };
       const run = () => this.#observedAttempt(facts, body);
-      const outcome = await (queuesOnServer || queues.length === 0 ? run() : this.#turns.inTurn(queues, run));
+      const outcome = await (queuesOnServer || queues.length === 0 ? run() : this.#turns.inTurn(queues, signals, run));
       if (outcome.kind === 'committed') {
         const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
         if (failures.length > 0) throw new AfterCommitError(failures, outcome.effects.length);
@@ -184,7 +209,15 @@ export class Session {
         const isAtOnce = outcome.again === 'at once' && attempt - failures <= MOST_RUNS_FOR_PRECAUTIONS;
         if (!isAtOnce) failures += 1;
         queues = together(queues, outcome.queues);
-        const failed = { id, begunAt, attempt, failures: isAtOnce ? 0 : failures, error: outcome.error, queues };
+        const failed = {
+          id,
+          begunAt,
+          attempt,
+          failures: isAtOnce ? 0 : failures,
+          error: outcome.error,
+          queues,
+          signals,
+        };
         await this.#pauseOrGiveUp(failed, options);
         if (precautions.takeNeedOfGuards()) await makeGuards(this.pool);
       } catch (error) {
@@ -196,7 +229,7 @@ export class Session {
 
   /** @throws RetriesExhaustedError when the attempts or the time are used up */
   async #pauseOrGiveUp(
-    { id, begunAt, attempt, failures, error, queues }: Failure,
+    { id, begunAt, attempt, failures, error, queues, signals }: Failure,
     { attempts = DEFAULT_ATTEMPTS, retryBudgetMs = DEFAULT_RETRY_BUDGET_MS }: TransactionOptions,
   ): Promise<void> {
     const pauseMs = failures === 0 || (queues.length > 0 && failures <= QUEUED_AT_ONCE) ? 0 : pauseAfter(failures);
@@ -206,12 +239,13 @@ export class Session {
       throw isOurs ? new RetriesExhaustedError({ attempts: attempt, elapsedMs }, error) : error;
     }
     this.bus.emit('transaction:retry', { transactionId: id, attempt, pauseMs, error });
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (pauseMs > 0) await unlessAborted(signals, new Promise((resolve) => setTimeout(resolve, pauseMs)));
   }
 
   async #nested<T>(scope: Scope, options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
     scope.assertUsable();
     assertFits(scope, options);
+    if (options.signal) return this.abortable(options.signal, () => this.#nested(scope, without(options), body));
     if (options.savepoint) {
       return scope.savepoint((child) => runInScope(child, () => body(new Transaction(child)), this.decision));
     }
@@ -252,6 +286,10 @@ export class Session {
       throw error;
     }
   }
+}
+
+function without({ signal: _, ...options }: TransactionOptions): TransactionOptions {
+  return options;
 }
 
 function together(one: readonly string[], other: readonly string[]): readonly string[] {

@@ -283,10 +283,10 @@ describe('turns of one process, for behind a pooler', () => {
     const turns = new LocalTurns();
     const [one, other] = [signal(), signal()];
     const order: string[] = [];
-    const first = turns.inTurn(['a', 'b'], () => one.promise.then(() => order.push('a b')));
-    const second = turns.inTurn(['b', 'c'], () => Promise.resolve(order.push('b c')));
-    const third = turns.inTurn(['c'], () => other.promise.then(() => order.push('c')));
-    await turns.inTurn(['d'], () => Promise.resolve(order.push('d')));
+    const first = turns.inTurn(['a', 'b'], [], () => one.promise.then(() => order.push('a b')));
+    const second = turns.inTurn(['b', 'c'], [], () => Promise.resolve(order.push('b c')));
+    const third = turns.inTurn(['c'], [], () => other.promise.then(() => order.push('c')));
+    await turns.inTurn(['d'], [], () => Promise.resolve(order.push('d')));
     one.give();
     await Promise.all([first, second]);
     other.give();
@@ -300,8 +300,8 @@ describe('turns of one process, for behind a pooler', () => {
       const turns = new LocalTurns();
       const hung = signal();
       const order: string[] = [];
-      const hanging = turns.inTurn(['a'], () => hung.promise.then(() => order.push('hanging')));
-      const next = turns.inTurn(['a'], () => Promise.resolve(order.push('next')));
+      const hanging = turns.inTurn(['a'], [], () => hung.promise.then(() => order.push('hanging')));
+      const next = turns.inTurn(['a'], [], () => Promise.resolve(order.push('next')));
       await jest.advanceTimersByTimeAsync(999);
       expect(order).toEqual([]);
       await jest.advanceTimersByTimeAsync(1);
