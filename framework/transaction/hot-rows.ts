@@ -58,9 +58,8 @@ export class HotRows {
   learn(error: unknown, failed: FailedAttempt): readonly string[] {
     if (!(error instanceof SerializationFailureError || error instanceof DeadlockError)) return NONE;
     const queues = queuesAfter(failed);
-    for (const name of new Set([...namesOf(failed.statements[0]), ...queues])) {
-      this.#keep(name, queues.includes(name) ? [name] : queues);
-    }
+    for (const name of queues) this.#keep(name, [name]);
+    for (const name of namesOf(failed.statements[0])) this.#keep(name, queues);
     return queues;
   }
 
@@ -73,10 +72,14 @@ export class HotRows {
     }
   }
 
+  /** Adds to what is known: of transactions that cross, those that begin at one row need the queue for the other too. */
   #keep(name: string, queues: readonly string[]): void {
+    const now = performance.now();
+    const known = this.#entries.get(name);
+    const all = known && known.until > now ? [...new Set([...queues, ...known.queues])].slice(0, MOST_QUEUES) : queues;
     this.#entries.delete(name); // the map is in the order of insertion: the oldest comes first
     if (this.#entries.size >= MOST_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!);
-    this.#entries.set(name, { queues, until: performance.now() + HOT_MS });
+    this.#entries.set(name, { queues: all, until: now + HOT_MS });
   }
 }
 
