@@ -38,18 +38,17 @@ export function withCallbacks(
   operation: () => Promise<void>,
 ): Promise<void> {
   const callbacks = callbacksOf(schema, stage);
-  return callbacks.length === 0 ? operation() : surrounded(schema, record, stage, callbacks, operation);
+  return callbacks.length === 0 ? operation() : surrounded(schema, record, callbacks, operation);
 }
 
 async function surrounded(
   schema: ModelSchema,
   record: object,
-  stage: Stage,
   declared: readonly CallbackFact[],
   operation: () => Promise<void>,
 ): Promise<void> {
   const callbacks = declared.filter(({ when }) => when === undefined || when(record));
-  const decision = { table: schema.table, deed: stage === 'destroy' ? 'destroy' : 'save', mayWrite: true } as const;
+  const decision = { table: schema.table, mayWrite: true };
   const methods = record as unknown as Methods;
   const call: Call = (method, proceed) => runDeciding(decision, () => methods[method]!(proceed));
   const at = (moment: string) => callbacks.filter((callback) => callback.moment === moment);

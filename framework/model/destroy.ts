@@ -6,7 +6,6 @@ import { hasRulesOverRows } from '../consistency/rules-over-rows';
 import { ForeignKeyViolationError, SerializationFailureError } from '../database/errors';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
-import { foresee } from '../transaction/held-reads';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
 import { lockAggregates, noteWritten } from './aggregate';
@@ -58,7 +57,6 @@ async function destroyWithDependents(
   options: DestroyOptions,
 ): Promise<void> {
   enrol(scope, record);
-  foresee(scope, { table: schema.table, deed: 'destroy' });
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   await lockAggregates(session, schema, record);
   const state = record[STATE];
@@ -78,7 +76,6 @@ async function destroyAlone(
   scope: Scope,
   options: DestroyOptions,
 ): Promise<void> {
-  foresee(scope, { table: schema.table, deed: 'destroy' });
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   await lockAggregates(session, schema, record);
   await withCallbacks(schema, record, 'destroy', () => deleteVersion(session, schema, record, options));

@@ -15,7 +15,7 @@ import { hasRulesOverRows } from '../consistency/rules-over-rows';
 import type { Statement, StatementResult } from '../database/connection';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
-import { foresee, noteWrite } from '../transaction/held-reads';
+import { noteWrite } from '../transaction/held-reads';
 import type { Session } from '../transaction/session';
 import { asValidationError, guardedAttributes } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
@@ -58,7 +58,6 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
     if (isWritten) return;
   }
   await inOwnScope(session, async (scope) => {
-    foresee(scope, { table: schema.table, deed: 'save' });
     enrol(scope, record);
     registerOutcomeCallbacks(schema, record, deed, scope);
     await lockAggregates(session, schema, record);

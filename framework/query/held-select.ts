@@ -33,8 +33,8 @@ export async function selectHolding(
     const result = await select(session, { ...plan, lock }, selection);
     if (result.rows.length >= rowsEnough) return result;
   }
-  if (!plan.lock) return readHolding(session, scope, decision, tables, selectStatement(plan, selection));
-  await readHolding(session, scope, decision, tables);
+  if (!plan.lock) return readHolding(session, scope, tables, selectStatement(plan, selection));
+  await readHolding(session, scope, tables);
   return select(session, plan, selection);
 }
 

@@ -80,7 +80,7 @@ class SessionConnection implements DatabaseConnection {
     const tables = tablesRead(query);
     if (!tables) throw new ReadNotHeldError(decision.table, scope.transaction.isolation);
     if (areHeld(scope, [...tables])) return this.#session.execute(statement);
-    return readHolding(this.#session, scope, decision, [...tables], statement);
+    return readHolding(this.#session, scope, [...tables], statement);
   }
 
   // Kysely's interface asks for a generator, which fails on its first step here.

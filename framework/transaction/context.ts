@@ -6,7 +6,6 @@ import type { Scope } from './scope';
 export interface Decision {
   /** The record's table. */
   readonly table: string;
-  readonly deed: 'save' | 'destroy';
   /** Whether it may be about to write what it reads, as callbacks are. */
   readonly mayWrite: boolean;
 }

@@ -22,7 +22,7 @@ export function runDeciding<T>(decision: Decision | undefined, body: () => T): T
 }
 
 /** Reads that hold nothing, whatever is around them. A decision, so that what is inside of them takes over from it. */
-const UNSAFE: Decision = Object.freeze({ table: '', deed: 'save', mayWrite: false });
+const UNSAFE: Decision = Object.freeze({ table: '', mayWrite: false });
 
 /**
  * Runs `body` with reads that hold nothing: what they find may be false by the time of the commit. For reads in
@@ -59,20 +59,20 @@ export function areHeld({ transaction, notes }: Scope, tables: readonly string[]
 export async function readHolding(
   session: Session,
   scope: Scope,
-  decision: Decision,
   tables: readonly string[],
   ...read: readonly Statement[]
 ): Promise<StatementResult> {
   const { transaction } = scope;
   const missing = tables.filter((table) => !areHeld(scope, [table]));
-  if (transaction.isolation !== 'read committed' && transaction.hasSnapshot) runAgain(transaction, decision, missing);
+  if (transaction.isolation !== 'read committed' && transaction.hasSnapshot)
+    transaction.runAgainWith({ tables: missing });
   const nowait = transaction.holdsLocks;
   try {
     const results = await session.executeTogether([lockTables(missing, { nowait }), ...read], scope);
     for (const table of missing) scope.notes.add(HELD_TABLES, table, true);
     return results.at(-1)!;
   } catch (error) {
-    if (nowait && error instanceof LockNotAvailableError) runAgain(transaction, decision, missing);
+    if (nowait && error instanceof LockNotAvailableError) transaction.runAgainWith({ tables: missing });
     throw error;
   }
 }
@@ -99,28 +99,4 @@ export function noteWrite(scope: Scope | undefined, table: string): void {
   const tables = writtenAfterReading.get(owner);
   if (tables) tables.add(table);
   else writtenAfterReading.set(owner, new Set([table]));
-}
-
-/** What decisions in a database were run again for: those that begin a transaction take it first. */
-const wanted = new WeakMap<object, Map<string, Set<string>>>();
-
-function wantedBy({ owner }: OpenTransaction, { table, deed }: Pick<Decision, 'table' | 'deed'>): Set<string> {
-  let ofOwner = wanted.get(owner);
-  if (!ofOwner) wanted.set(owner, (ofOwner = new Map<string, Set<string>>()));
-  const name = `${deed} ${table}`;
-  let tables = ofOwner.get(name);
-  if (!tables) ofOwner.set(name, (tables = new Set<string>()));
-  return tables;
-}
-
-function runAgain(transaction: OpenTransaction, decision: Decision, tables: readonly string[]): never {
-  const known = wantedBy(transaction, decision);
-  for (const table of tables) known.add(table);
-  return transaction.runAgainWith({ tables });
-}
-
-/** Has a transaction that is still to begin lock first what decisions of this kind were seen to need. */
-export function foresee({ transaction }: Scope, decision: Pick<Decision, 'table' | 'deed'>): void {
-  if (transaction.hasBegun || !needsLocks(transaction)) return;
-  transaction.precautions.add({ tables: [...wantedBy(transaction, decision)] });
 }

@@ -21,7 +21,7 @@ export async function validateRecord(
   const problems = schema.columns.flatMap((column) => typeProblems(column, state));
   const wrongTypes = new Set(problems.map((problem) => problem.attribute));
   // A rule about the value says nothing new about a value of the wrong type.
-  const decision = { table: schema.table, deed: 'save', mayWrite: false } as const;
+  const decision = { table: schema.table, mayWrite: false } as const;
   const found = hasClassValidatorRules(schema)
     ? await runDeciding(decision, () => findings(schema, record, contexts))
     : [];
