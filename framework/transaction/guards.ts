@@ -18,7 +18,8 @@ export function guardOf(namespace: string, key: string): number {
  * @param nowait is refused (55P03) where one of them is taken, instead of waiting for it
  */
 export function takeGuards(guards: Iterable<number>, { nowait = false } = {}): Statement {
-  return { ...(nowait ? TAKE_NOWAIT : TAKE), values: [[...guards].sort((a, b) => a - b)] };
+  const buckets = [...guards].sort((a, b) => a - b);
+  return { ...(nowait ? TAKE_NOWAIT : TAKE), values: [buckets], about: { table: GUARDS_TABLE, key: buckets } };
 }
 
 const taking = (wait: string) => `with taken as (

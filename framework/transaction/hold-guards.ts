@@ -11,7 +11,7 @@ import type { Session } from './session';
  * How long a guard is waited for in the middle of a transaction, in milliseconds; then the whole is run again with
  * the guard taken first. Less than PostgreSQL's `deadlock_timeout`, so that what would be a deadlock is none.
  */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 100;
 
 const HELD = new Topic<number>();
 
@@ -48,9 +48,10 @@ export function heldGuards({ notes, transaction }: Scope): ReadonlySet<number> {
 }
 
 function send(session: Session, scope: Scope, guards: number[], isInOrder: boolean): Promise<StatementResult> {
-  const { hasBegun, isolation, options } = scope.transaction;
-  if (!hasBegun) return session.execute(takeGuards(guards), scope);
-  if (!isInOrder || isolation !== 'read committed') return session.execute(takeGuards(guards, { nowait: true }), scope);
+  const { holdsLocks, hasSnapshot, isolation, options } = scope.transaction;
+  const isVain = hasSnapshot && isolation !== 'read committed';
+  if (!holdsLocks && !isVain) return session.execute(takeGuards(guards), scope);
+  if (!isInOrder || isVain) return session.execute(takeGuards(guards, { nowait: true }), scope);
   return executeWithin(session, takeGuards(guards), Math.min(PATIENCE_MS, options.lockTimeoutMs || PATIENCE_MS), scope);
 }
 

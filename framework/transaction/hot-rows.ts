@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Statement } from '../database/connection';
 import { DeadlockError, SerializationFailureError } from '../database/errors';
 import { isPostgresError } from '../database/sqlstate';
+import { PrecautionNeededError } from './errors';
 
 /** How long after a conflict, or a wait, its rows are queued for from the start, in milliseconds. */
 const HOT_MS = 5_000;
@@ -56,7 +57,7 @@ export class HotRows {
 
   /** Learns from a failure. @returns the queues for the next attempt; none where nobody was in the way */
   learn(error: unknown, failed: FailedAttempt): readonly string[] {
-    if (!(error instanceof SerializationFailureError || error instanceof DeadlockError)) return NONE;
+    if (!isCollision(error, failed)) return NONE;
     const queues = queuesAfter(failed);
     for (const name of queues) this.#keep(name, [name]);
     for (const name of namesOf(failed.statements[0])) this.#keep(name, queues);
@@ -83,6 +84,11 @@ export class HotRows {
   }
 }
 
+function isCollision(error: unknown, { refusal }: FailedAttempt): boolean {
+  if (error instanceof SerializationFailureError || error instanceof DeadlockError) return true;
+  return error instanceof PrecautionNeededError && refusal !== undefined && blamesItsRow(refusal.error);
+}
+
 function queuesAfter({ attempt, statements, refusal }: FailedAttempt): readonly string[] {
   if (refusal && blamesItsRow(refusal.error)) return namesOf(refusal.statement);
   const names = new Set(statements.flatMap(namesOf));
@@ -92,11 +98,11 @@ function queuesAfter({ attempt, statements, refusal }: FailedAttempt): readonly 
 }
 
 /**
- * Whether the refused statement's own row was changed by another. Otherwise transactions are in each other's way by
+ * Whether the refused statement's own row was changed by another, or is locked by one who will. Otherwise transactions are in each other's way by
  * all that they read and wrote (src/backend/storage/lmgr/predicate.c, and deadlocks), and the statement is chance.
  */
 function blamesItsRow(error: unknown): boolean {
-  return isPostgresError(error) && error.code === '40001' && error.file !== 'predicate.c';
+  return isPostgresError(error) && (error.code === '55P03' || (error.code === '40001' && error.file !== 'predicate.c'));
 }
 
 function namesOf(statement: Statement | undefined): readonly string[] {

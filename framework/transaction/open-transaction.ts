@@ -224,6 +224,8 @@ export class OpenTransaction {
 
   /** @returns what the next attempt is to queue for */
   learnFrom(error: unknown): readonly string[] {
+    // At read committed what is waited for is current: precautions suffice.
+    if (error instanceof PrecautionNeededError && this.isolation === 'read committed') return [];
     return this.#facts.hotRows.learn(error, { attempt: this.attempt, statements: this.#sent, refusal: this.#refusal });
   }
 

@@ -1,0 +1,3 @@
+import { raceInvariants } from './invariants-suite';
+
+raceInvariants(['read committed']);
