@@ -2,6 +2,7 @@ import {
   AfterCommit,
   AfterRollback,
   BeforeSave,
+  BelongsTo,
   Check,
   Column,
   HasMany,
@@ -53,6 +54,7 @@ class Watched extends Columns {
   }
   @BeforeSave() protected tally(): void {
     this.phone = `${this.low}-${this.high}`;
+    this.settings = { ...this.settings, saves: Number(this.settings.saves ?? 0) + 1 };
   }
   @AfterCommit() protected committed(): void {
     seen.push('committed');
@@ -66,21 +68,33 @@ class Watched extends Columns {
 class Parent extends Columns {
   @HasMany(() => Child, { dependent: 'destroy' }) declare children: HasMany<Child>;
 }
-@Table('children')
+@Table('children', { onConflict: 'merge' })
 class Child extends Model {
   @Id('integer') declare id: number;
-  @Column('integer') declare parentId: number;
+  @BelongsTo(() => Parent) declare parent: BelongsTo<Parent>;
+  @Column('text', { nullable: true }) declare name: string | null;
+}
+
+@Table('cards', { onConflict: 'merge' })
+class Linked extends Columns {
+  other: Card | undefined;
+  @BeforeSave() protected async saveOther(): Promise<void> {
+    seen.push('linked');
+    await this.other?.update({ owner: 'other' });
+  }
 }
 
 const { database, db, open } = setUp(`
   create table cards (id int primary key, owner text not null, phone text, low int not null, high int not null,
     settings jsonb not null, updated_at timestamptz not null, version int not null default 1,
     constraint spans check (low <= high));
-  create table children (id int primary key, parent_id int not null);
+  create table children (id int primary key, parent_id int not null, name text);
 `);
 beforeEach(async () => {
   seen = [];
-  await database().pool.query(`truncate cards; insert into cards values (1, 'Ann', '1', 0, 9, '{"a": 1}', now(), 1)`);
+  await database().pool.query(
+    `truncate cards, children; insert into cards values (1, 'Ann', '1', 0, 9, '{"a": 1}', now(), 1)`,
+  );
 });
 const row = async () => (await database().pool.query('select * from cards')).rows[0] as Record<string, unknown>;
 const theirs = (set: string) => database().pool.query(`update cards set ${set}`);
@@ -97,7 +111,36 @@ describe('merge', () => {
     await card.update({ phone: null }, onConflict && { onConflict });
     expect(await row()).toMatchObject({ owner: 'Bob', phone: null, settings: { b: 2 } });
     expect([card.owner, card.phone, card.note, card.isChanged]).toEqual(['Bob', null, 'mine', false]);
-    await card.update({ phone: '3' });
+    await theirs(`owner = 'Cid'`);
+    await card.update({ phone: '3' }, onConflict && { onConflict });
+    expect([card.owner, card.phone, card.note]).toEqual(['Cid', '3', 'mine']);
+  });
+
+  test('a parent that is another by now is not taken for the one that was loaded', async () => {
+    await theirs('id = 2');
+    await database().pool.query(`insert into cards select 1, 'Bea', phone, low, high, settings, updated_at from cards`);
+    await database().pool.query('insert into children values (1, 2, null)');
+    const child = await Child.include('parent').find(1);
+    expect(child.parent.value.owner).toBe('Ann');
+    await database().pool.query('update children set parent_id = 1');
+    await child.update({ name: 'mine' });
+    expect((await child.parent.load()).owner).toBe('Bea');
+  });
+
+  test('when it was saved last is never a conflict', async () => {
+    const card = await Merged.find(1);
+    await (await Card.find(1)).update({ owner: 'Bob', updatedAt: new Date(1) });
+    await card.update({ phone: '2', updatedAt: new Date(2) });
+    expect(await row()).toMatchObject({ owner: 'Bob', phone: '2', updated_at: new Date(2) });
+  });
+
+  test('a conflict over another record, which a callback saved, is none of this one', async () => {
+    const [one, other] = [await Linked.find(1), await Card.find(1)];
+    one.other = other;
+    await theirs('high = 8');
+    const error = await errorOf(one.update({ low: 1 }));
+    expect(error).toMatchObject({ code: 'E_STALE_RECORD', details: { model: 'Card' } });
+    expect(seen).toEqual(['linked']);
   });
 
   test('both to the same value is no conflict; nothing is left to write', async () => {
@@ -158,7 +201,7 @@ describe('merge', () => {
         await theirs('high = 7');
         await card.update({ low: 5 });
         expect(seen).toEqual(['validate 5-9', 'validate 5-7', 'committed']);
-        expect(await row()).toMatchObject({ low: 5, high: 7, phone: '5-7' });
+        expect(await row()).toMatchObject({ low: 5, high: 7, phone: '5-7', settings: { a: 1, saves: 1 } });
         seen = [];
         await theirs('low = 4, version = version + 1');
         expect(await errorOf(card.update({ owner: 'nobody' }))).toMatchObject({ code: 'E_VALIDATION' });

@@ -76,6 +76,9 @@ test('it cannot be assigned, in any way', async () => {
 test('ifVersion: a save and a destroy are for the version that was handed out, whenever the record was read', async () => {
   const handedOut = (await make()).version;
   await (await Draft.find(1)).update({ text: 'theirs' }, { ifVersion: handedOut });
+  expect(await errorOf((await Draft.find(1)).update({ text: null as never }, { ifVersion: handedOut }))).toMatchObject({
+    code: 'E_STALE_RECORD', // which says more than that it is not valid
+  });
   for (const ifVersion of [handedOut, BigInt(handedOut), 3]) {
     const draft = await Draft.find(1);
     const stale = { code: 'E_STALE_RECORD', recovery: 'reload', details: { model: 'Draft', key: '1', isGone: false } };
