@@ -7,7 +7,7 @@ export { Model } from './model/model';
 export type { Changes, ModelOf, WithLockOptions } from './model/model';
 export type { RowWait } from './model/lock';
 export type { SaveOptions } from './model/save';
-export type { ConflictOptions, DestroyOptions, VersionOptions } from './model/conflict';
+export type { ConflictOptions, DestroyOptions, PreconditionOptions } from './model/conflict';
 export { assertIfMatch, etagOf, isFresh } from './model/etag';
 export { Column, CreatedAt, Id, Table, UpdatedAt, Version, Virtual } from './schema/decorators';
 export type { ColumnDecorator, ColumnOptions, TableOptions, VersionDecorator } from './schema/decorators';

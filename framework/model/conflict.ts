@@ -12,26 +12,32 @@ import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
+import { assertTag } from './entity-tag';
 import { MergeConflictError, NoVersionError, RecordNotSavedError, StaleRecordError } from './errors';
 import { inOwnScope } from './own-scope';
 import { enrol, forgetParentsElsewhere } from './record';
 import type { RecordObject } from './record';
 
-export interface VersionOptions {
+export interface PreconditionOptions {
   /**
    * Refuses as stale unless the record was read at this version of its row: the one that was handed out, in a form
    * or by an API. For models with `@Version`. Never merged or retried, since what was handed out stays what it is.
    */
   readonly ifVersion?: number | bigint;
+  /**
+   * The same by the header `If-Match` of an HTTP request, as it was received; a request without one is held to nothing.
+   * For all models; see `etagOf`.
+   */
+  readonly ifMatch?: string | undefined;
 }
 
-export interface ConflictOptions extends VersionOptions {
+export interface ConflictOptions extends PreconditionOptions {
   /** What becomes of it when somebody else has changed the row since it was read. Default: what `@Table` says. */
   readonly onConflict?: OnConflict;
 }
 
 /** Two cannot both have their way where one of them deletes: there is no merging. */
-export interface DestroyOptions extends VersionOptions {
+export interface DestroyOptions extends PreconditionOptions {
   /** Like that of `save()`; `merge` is `fail`. */
   readonly onConflict?: OnConflict;
 }
@@ -41,16 +47,17 @@ export function conflictMode(schema: ModelSchema, options: ConflictOptions): OnC
   if (!ON_CONFLICT.includes(onConflict)) {
     throw new InvalidOptionError('onConflict', `one of ${ON_CONFLICT.join(', ')}`, onConflict);
   }
-  return 'ifVersion' in options ? 'fail' : onConflict;
+  return 'ifVersion' in options || options.ifMatch !== undefined ? 'fail' : onConflict;
 }
 
 /**
  * Compares with what the record was read at, and sends nothing: that the row still is what was read, the write itself
  * makes sure of.
  *
- * @throws StaleRecordError when it is another version
+ * @throws StaleRecordError when it is another version; for `ifMatch` a PreconditionFailedError, which is one too
  */
-export function assertVersion(schema: ModelSchema, state: RecordState, options: VersionOptions): void {
+export function assertPreconditions(schema: ModelSchema, state: RecordState, options: PreconditionOptions): void {
+  if (options.ifMatch !== undefined) assertTag(schema, state, options.ifMatch);
   if (!('ifVersion' in options)) return;
   const { ifVersion } = options;
   if (!schema.versionColumn) throw new NoVersionError(schema.name);

@@ -10,7 +10,7 @@ import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
 import { lockAggregates, noteWritten } from './aggregate';
 import type { DestroyOptions } from './conflict';
-import { assertVersion, conflictMode, lockUnchanged, versionElsewhere } from './conflict';
+import { assertPreconditions, conflictMode, lockUnchanged, versionElsewhere } from './conflict';
 import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
@@ -24,7 +24,7 @@ export async function destroyRecord(record: RecordObject, options: DestroyOption
   if (persistence === 'new') throw new RecordNotSavedError(schema.name, 'destroy()');
   if (persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'destroy()');
   conflictMode(schema, options); // refuses what it cannot be
-  assertVersion(schema, record[STATE], options);
+  assertPreconditions(schema, record[STATE], options);
   const session = currentSession();
   if (dependentsOf(schema).length > 0) {
     await inLockingScope(session, (scope) => destroyWithDependents(session, schema, record, scope, options));
@@ -89,7 +89,7 @@ async function deleteVersion(
 ): Promise<void> {
   enrol(session.scope, record);
   const state = record[STATE];
-  assertVersion(schema, state, options); // again: another save of this instance may have come between
+  assertPreconditions(schema, state, options); // again: another save of this instance may have come between
   // A foreign key may refuse it; undone by itself, the transaction around it can go on.
   const { rowCount } = await refusedByForeignKey(schema, () =>
     session.executeBehindSavepoint(deleteVersionStatement(schema, state)),

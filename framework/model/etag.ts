@@ -1,5 +1,5 @@
 import { STATE } from '../attributes/record-state';
-import { MalformedHeaderError, PreconditionFailedError, RecordDestroyedError, RecordNotSavedError } from './errors';
+import { assertTag, entityTags, tagOf } from './entity-tag';
 import type { Model } from './model';
 import { schemaOfRecord } from './record';
 
@@ -12,17 +12,13 @@ import { schemaOfRecord } from './record';
  * @see RFC 9110, section 8.8.3
  */
 export function etagOf(record: Model): string {
-  const { name, versionColumn } = schemaOfRecord(record);
-  const { persistence, stored, version } = record[STATE];
-  if (persistence === 'new') throw new RecordNotSavedError(name, 'etagOf()');
-  if (persistence === 'destroyed') throw new RecordDestroyedError(name, 'etagOf()');
-  if (versionColumn) return `"${String(stored[versionColumn.property])}"`;
-  return `"${version!.xmin}.${version!.ctid.replace(/[()]/g, '').replace(',', '.')}"`;
+  return tagOf(schemaOfRecord(record), record[STATE]);
 }
 
 /**
- * Holds a request to the state that its header `If-Match` names. Sends nothing: it compares with what was read, and
- * the save or destroy that follows is refused as stale when the row is no longer what was read. So nothing fits between.
+ * Holds a request to the state that its header `If-Match` names, where that is more than one save or destroy, which
+ * say `{ ifMatch }` themselves. Sends nothing: it compares with what was read. A save that follows is refused as stale
+ * when the row is no longer that, so nothing fits between; on a model that merges, it is to say so: `onConflict: 'fail'`.
  *
  * @param header as it was received; a request without one is held to nothing
  * @throws PreconditionFailedError (a StaleRecordError) when no tag of it is the record's; weak tags never are
@@ -30,12 +26,7 @@ export function etagOf(record: Model): string {
  * @see RFC 9110, section 13.1.1
  */
 export function assertIfMatch(record: Model, header: string | undefined): void {
-  if (header === undefined) return;
-  const own = etagOf(record);
-  const tags = entityTags('If-Match', header);
-  if (tags === '*' || tags.includes(own)) return;
-  const { name, primaryKey } = schemaOfRecord(record);
-  throw new PreconditionFailedError(name, record[STATE].stored[primaryKey.property]);
+  if (header !== undefined) assertTag(schemaOfRecord(record), record[STATE], header);
 }
 
 /**
@@ -49,20 +40,4 @@ export function isFresh(record: Model, header: string | undefined): boolean {
   const own = etagOf(record);
   const tags = entityTags('If-None-Match', header);
   return tags === '*' || tags.some((tag) => tag.replace(/^W\//, '') === own);
-}
-
-/** RFC 9110, section 8.8.3: `entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE`; an empty member of a list is passed over. */
-const MEMBER = /(?:[ \t]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"))?[ \t]*(?:,|$)/y;
-
-function entityTags(name: string, header: string): readonly string[] | '*' {
-  if (header.trim() === '*') return '*';
-  const tags: string[] = [];
-  for (let at = 0; at < header.length;) {
-    MEMBER.lastIndex = at;
-    const found = MEMBER.exec(header);
-    if (!found) throw new MalformedHeaderError(name);
-    if (found[1] !== undefined) tags.push(found[1]);
-    at = MEMBER.lastIndex;
-  }
-  return tags;
 }

@@ -23,7 +23,7 @@ import type { Problem } from '../validation/errors';
 import { rulesRead, validateRecord } from '../validation/validate';
 import { lockAggregates, noteWritten } from './aggregate';
 import type { ConflictOptions } from './conflict';
-import { assertVersion, conflictMode, saveMerging, versionElsewhere } from './conflict';
+import { assertPreconditions, conflictMode, saveMerging, versionElsewhere } from './conflict';
 import { diagnose } from './diagnosis';
 import { RecordDestroyedError } from './errors';
 import { inOwnScope } from './own-scope';
@@ -41,7 +41,7 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
   const schema = schemaOfRecord(record);
   assertNotShadowed(schema, record);
   if (record[STATE].persistence === 'destroyed') throw new RecordDestroyedError(schema.name, 'save()');
-  assertVersion(schema, record[STATE], options);
+  assertPreconditions(schema, record[STATE], options);
   const session = currentSession();
   const deed = record[STATE].persistence === 'new' ? 'create' : 'update';
   const isMerged = conflictMode(schema, options) === 'merge' && deed === 'update';
@@ -129,7 +129,7 @@ async function writeNow(
 ): Promise<void> {
   const isNew = record[STATE].persistence === 'new';
   const before = record[STATE];
-  assertVersion(schema, before, options); // again: another save of this instance, or a callback, may have come between
+  assertPreconditions(schema, before, options); // again: another save of this instance, or a callback, may have come between
   if (!isNew && writtenProperties(schema, before).length === 0) {
     if (!before.isChanged) return;
     enrol(session.scope, record);

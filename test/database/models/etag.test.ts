@@ -124,6 +124,30 @@ test.each([Page, Bare])('%p: nothing fits between the check and the write', asyn
   expect(read.text).toBe('one');
 });
 
+test.each([Page, Bare])(
+  '%p: a save and a destroy with ifMatch are for the state that it names, and never merged',
+  async (Kind) => {
+    const page = await Kind.find(1);
+    const tag = etagOf(page);
+    await page.update({ text: 'b' }, { ifMatch: tag, onConflict: 'merge' });
+    const again = await Kind.find(1);
+    for (const ifMatch of [tag, `W/${etagOf(again)}`, '']) {
+      expect(await errorOf(again.update({ text: 'c' }, { ifMatch }))).toMatchObject({ code: 'E_PRECONDITION_FAILED' });
+      expect(await errorOf(again.destroy({ ifMatch }))).toMatchObject({ code: 'E_PRECONDITION_FAILED' });
+    }
+    expect(await errorOf(again.update({ text: 'c' }, { ifMatch: 'x' }))).toMatchObject({ code: 'E_MALFORMED_HEADER' });
+    await database().pool.query('update pages set version = version + 1');
+    const [ifMatch, onConflict] = [etagOf(again), 'merge'] as const;
+    expect(await errorOf(again.update({ text: 'c' }, { ifMatch, onConflict }))).toMatchObject({
+      code: 'E_STALE_RECORD',
+    });
+    await again.reload();
+    await again.update({ text: 'c' }, { ifMatch: '*' });
+    await again.update({ text: 'd' }, { ifMatch: undefined });
+    await again.destroy({ ifMatch: etagOf(again) });
+  },
+);
+
 test('a record without a row has no tag', async () => {
   expect(thrownBy(() => etagOf(Page.new({ id: 2, text: '' })))).toMatchObject({ code: 'E_RECORD_NOT_SAVED' });
   const page = await (await Page.find(1)).destroy();
