@@ -15,7 +15,7 @@ import type { Session } from '../transaction/session';
 import { assertTag } from './entity-tag';
 import { MergeConflictError, NoVersionError, RecordNotSavedError, StaleRecordError } from './errors';
 import { inOwnScope } from './own-scope';
-import { enrol, forgetParentsElsewhere } from './record';
+import { enrol } from './record';
 import type { RecordObject } from './record';
 
 export interface PreconditionOptions {
@@ -214,7 +214,6 @@ async function rebase(session: Session, schema: ModelSchema, record: RecordObjec
     (rebased, [name, value]) => rebased.with(name, value),
     state.saved(theirs, virtuals),
   );
-  forgetParentsElsewhere(schema, record, state);
 }
 
 /** Whether an error is about this record, and not about one that a callback saved. */

@@ -1,4 +1,4 @@
-import type { RecordState, Stateful } from '../attributes/record-state';
+import type { Stateful } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import { frozenCopy } from '../attributes/deep-freeze';
 import { associationsOf, parentsOf } from '../associations/association';
@@ -73,14 +73,6 @@ function forgetParentOf(schema: ModelSchema, record: RecordObject, property: str
   for (const parent of polymorphicParentsOf(schema).values()) {
     const isIts = [parent.foreignKey, parent.foreignType].some((column) => column.property === property);
     if (isIts) handleOf(record, parent).forget();
-  }
-}
-
-/** The same for the keys that are others than `before`, as after reading the row anew. */
-export function forgetParentsElsewhere(schema: ModelSchema, record: RecordObject, before: RecordState): void {
-  for (const association of parentsOf(schema)) {
-    const { property } = association.foreignKey;
-    if (record[STATE].get(property) !== before.get(property)) handleOf(record, association).forget();
   }
 }
 
