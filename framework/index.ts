@@ -84,6 +84,8 @@ export { schedule } from './jobs/schedule';
 export type { Schedule, ScheduleOptions } from './jobs/schedule';
 export { startWorkers } from './jobs/start-workers';
 export type { Workers, WorkersOptions } from './jobs/start-workers';
+export { deadJobs, discardJobs, jobCounts, replayJobs } from './jobs/dead-jobs';
+export type { DeadJob, DeadJobFilter, JobCounts } from './jobs/dead-jobs';
 export { installJobs } from './jobs/install';
 
 // Errors

