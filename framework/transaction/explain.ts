@@ -115,9 +115,9 @@ const WRITING: Readonly<Record<IsolationLevel, string>> = {
   'read committed':
     'who writes a row that another is writing waits, and goes on from what that one left; only a deadlock runs the body again.',
   'repeatable read':
-    'who writes a row that another has written since this transaction began to read is refused (40001), and the body runs again.',
+    'who writes a row that another has written since this transaction began to read is refused (40001), and the body runs again, after those that queue for the row.',
   serializable:
-    'who wrote what another read, or read what another wrote, may be refused (40001), at any statement or at COMMIT, and the body runs again.',
+    'who wrote what another read, or read what another wrote, may be refused (40001), at any statement or at COMMIT, and the body runs again, after those that queue for the rows.',
 };
 
 const DEFERRED =

@@ -26,7 +26,7 @@ test('by need: what was chosen and why, from where, what it costs, and what to d
       'Timeouts: a statement 60000 ms, between statements 60000 ms, a wait for a lock 500 ms.',
       'Round trips: none for BEGIN, which leaves with the first statement; one for COMMIT; none at all without a statement.',
       'Under contention: who writes a row that another has written since this transaction began to read is refused ' +
-        '(40001), and the body runs again.',
+        '(40001), and the body runs again, after those that queue for the row.',
       'Advice: where the decision fits into one statement, as in where(…).decrement(…), a conditional update at read ' +
         'committed does 2 to 6 times as many a second on a hot row as locking it first.',
     ].join('\n'),
