@@ -11,31 +11,30 @@ import { modelRegistry } from '../schema/registry';
 /** How many records are read at a time, to be destroyed one by one. */
 const BATCH = 500;
 
-/** The associations whose records are looked after when the owner is destroyed. */
+/**
+ * The associations whose records are looked after when the owner is destroyed: those that say how, and, as a foreign
+ * key would if one could, the polymorphic ones of other models, whatever this model says of them.
+ */
 export function dependentsOf(schema: ModelSchema): readonly Association[] {
-  return [...associationsOf(schema).values(), ...claimsOn(schema)].filter(({ dependent }) => dependent !== undefined);
+  const declared = [...associationsOf(schema).values()].filter(({ dependent }) => dependent !== undefined);
+  const isLeft = (claim: Association) => !declared.some((association) => isSameKey(association, claim));
+  return [...declared, ...claimsOn(schema).filter(isLeft)];
 }
 
 const claims = new WeakMap<ModelSchema, { readonly models: number; readonly found: readonly Association[] }>();
 
-/**
- * The polymorphic associations of other models by which their records may belong to rows of this table, whatever this
- * model says of them. As a foreign key would, if one could, they keep the row from going; unless it is declared here
- * what becomes of those records.
- */
+/** The polymorphic associations by which records may belong to rows of this table: they keep the rows from going. */
 export function claimsOn(schema: ModelSchema): readonly Association[] {
   const models = modelRegistry.all();
   const known = claims.get(schema);
   if (known?.models === models.length) return known.found;
-  const found = models.flatMap((child) =>
-    [...polymorphicParentsOf(child).values()].flatMap(({ towards }) =>
-      [...towards.values()].filter(({ target }) => target.table === schema.table).map((each) => claimOf(schema, each)),
-    ),
-  );
-  const declared = [...associationsOf(schema).values()].filter(({ dependent }) => dependent !== undefined);
-  const isLeft = (claim: Association) => !declared.some((association) => isSameKey(association, claim));
-  claims.set(schema, { models: models.length, found: found.filter(isLeft) });
-  return claims.get(schema)!.found;
+  const found = models
+    .flatMap((child) => [...polymorphicParentsOf(child).values()])
+    .flatMap(({ towards }) => [...towards.values()])
+    .filter(({ target }) => target.table === schema.table)
+    .map((association) => claimOf(schema, association));
+  claims.set(schema, { models: models.length, found });
+  return found;
 }
 
 /** The other side of a polymorphic belongsTo, as its has-many would be. */

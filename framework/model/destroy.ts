@@ -3,18 +3,20 @@ import { DependentRecordsError } from '../associations/errors';
 import { dependentsOf, settleDependents } from '../associations/dependents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
 import { hasRulesOverRows } from '../consistency/rules-over-rows';
-import { ForeignKeyViolationError, SerializationFailureError } from '../database/errors';
+import { ForeignKeyViolationError } from '../database/errors';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
+import { isAboutTable } from '../validation/constraints';
 import { lockAggregates, noteWritten } from './aggregate';
 import type { DestroyOptions } from './conflict';
 import { assertPreconditions, conflictMode, lockUnchanged, versionElsewhere } from './conflict';
 import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
-import { inOwnScope } from './own-scope';
+import { inLockingScope, inOwnScope } from './own-scope';
+import { seeAll } from './unseen-children';
 import { deleteStatement, deleteVersionStatement } from './write-statements';
 
 /** Deletes the row of a record, after its dependents, with callbacks, in one transaction. */
@@ -35,20 +37,6 @@ export async function destroyRecord(record: RecordObject, options: DestroyOption
   }
 }
 
-/**
- * A transaction in which a row that was waited for is followed by a look at what belongs to it as it is then.
- *
- * That is what `read committed` does; under the stronger levels the look would be at a picture taken before
- * the wait, without the children that were saved during it. The parent's lock then keeps out all others.
- * Inside a transaction that runs already, its level decides: `serializable` refuses the interleaving with others
- * that are serializable. Children that were saved under a weaker level since that transaction's picture was taken
- * are not seen, and only a foreign key in the database refuses to leave them behind.
- */
-function inLockingScope(session: Session, body: (scope: Scope) => Promise<void>): Promise<void> {
-  if (session.scope) return inOwnScope(session, body);
-  return session.transaction({ isolation: 'read committed' }, () => body(session.scope!));
-}
-
 async function destroyWithDependents(
   session: Session,
   schema: ModelSchema,
@@ -60,6 +48,7 @@ async function destroyWithDependents(
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   await lockAggregates(session, schema, record);
   const state = record[STATE];
+  await seeAll(session, scope, dependentsOf(schema));
   await lockUnchanged(session, schema, state, options);
   await withCallbacks(schema, record, 'destroy', async () => {
     await settleDependents(schema, record);
@@ -104,7 +93,8 @@ async function deleteVersion(
 
 /**
  * A foreign key in the database may refuse what no association declares; or what the dependents were settled for,
- * when more have come that this transaction's picture does not show: then it begins anew, with another picture.
+ * when more have come that this transaction's picture does not show: then it is run again with their table locked
+ * against writers before another picture is taken.
  *
  * @param scope where the dependents were settled
  */
@@ -113,21 +103,14 @@ async function refusedByForeignKey<T>(schema: ModelSchema, run: () => Promise<T>
     return await run();
   } catch (error) {
     if (!(error instanceof ForeignKeyViolationError)) throw error;
-    if (scope && mayBeUnseen(schema, error, scope)) {
-      scope.transaction.mustRetry ??= new SerializationFailureError({
-        what: `${schema.name} has got more rows in "${error.details.table}" since this transaction's first look.`,
-        remedy: 'Run the transaction again; the runner does so by itself.',
-        details: error.details,
-        cause: error,
-      });
-      throw scope.transaction.mustRetry as Error;
-    }
+    const unseen = scope && unseenTable(schema, error, scope);
+    if (unseen !== undefined) scope!.transaction.runAgainWith({ tables: [unseen] });
     throw new DependentRecordsError(schema.name, `rows in "${error.details.table}"`, error);
   }
 }
 
-/** Once only: a key that is none of the dependents' would refuse each time. */
-function mayBeUnseen(schema: ModelSchema, { details }: ForeignKeyViolationError, { transaction }: Scope): boolean {
-  if (transaction.isolation === 'read committed' || transaction.attempt > 1) return false;
-  return dependentsOf(schema).some(({ target }) => target.table === details.table);
+function unseenTable(schema: ModelSchema, error: ForeignKeyViolationError, { transaction }: Scope): string | undefined {
+  if (transaction.isolation === 'read committed') return undefined;
+  const table = dependentsOf(schema).find(({ target }) => isAboutTable(target, error))?.target.table;
+  return table === undefined || transaction.precautions.hasTable(table) ? undefined : table;
 }

@@ -1,6 +1,6 @@
 import type { RecordState } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
-import { associationsOf } from '../associations/association';
+import { associationsOf, parentsOf } from '../associations/association';
 import type { AnyAssociation, PolymorphicParent } from '../associations/polymorphic';
 import { modelNames, polymorphicParentsOf, towardsRecord } from '../associations/polymorphic';
 import { preload } from '../associations/preload';
@@ -12,17 +12,18 @@ import type { Condition } from '../query/conditions';
 import { and, equals, or } from '../query/conditions';
 import { columnOf } from '../query/condition-sql';
 import { InvalidOperandError, InvalidQueryError } from '../query/errors';
+import type { SelectPlan } from '../query/plan';
 import { planFor } from '../query/plan';
 import { Query } from '../query/query';
-import type { SelectPlan } from '../query/plan';
 import type { BuildWrite } from '../query/source';
-import type { Assignment } from '../query/statements';
+import type { Assignment, RowReference } from '../query/statements';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { asValidationError } from '../validation/constraints';
 import { ReadonlyAttributeError } from './errors';
 import { instantiate, newRecord } from './instantiate';
 import { destroyRecord } from './destroy';
+import { assertThere, deleteUnclaimed, parentsIn } from './past-records';
 import type { RecordObject } from './record';
 import { saveRecord } from './save';
 import { writeThroughQuery } from './write-query';
@@ -98,9 +99,25 @@ class BoundModel implements RecordModel {
       : known;
   }
 
+  deleting(plan: SelectPlan, remove: (plan: SelectPlan) => Promise<number>): Promise<number> {
+    return deleteUnclaimed(this, plan, remove);
+  }
+
+  async updating(
+    assignments: readonly Assignment[],
+    update: (references: readonly RowReference[]) => Promise<number>,
+  ): Promise<number> {
+    const parents = parentsIn(this.#schema, assignments);
+    const changed = await update(parents);
+    if (changed === 0 && parents.length > 0) await assertThere(this.#schema, parents);
+    return changed;
+  }
+
   assertAssignable(assignments: readonly Assignment[]): void {
     for (const { property, how, value } of assignments) {
       const column = columnOf(this.#schema, property);
+      if (how !== 'set' && parentsOf(this.#schema).some(({ foreignKey }) => foreignKey === column))
+        throw new InvalidOperandError(this.#schema.name, property, 'is the key of a parent; set it with updateAll');
       if (how !== 'set' && !NUMBERS.includes(column.type.name))
         throw new InvalidOperandError(this.#schema.name, property, 'is no number, so nothing can be added to it');
       if (column.isVersion) throw new ReadonlyAttributeError(this.#schema.name, property);

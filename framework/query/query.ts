@@ -215,8 +215,8 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   }
 
   /**
-   * Sets attributes in one statement, without validations or callbacks; the constraints beneath `@Unique`, `@Check`
-   * and `@BelongsTo` hold all the same, and refuse with the same ValidationError.
+   * Sets attributes in one statement, without validations or callbacks; the constraints beneath `@Unique` and `@Check`
+   * hold all the same, and refuse with the same ValidationError, as does a parent that is not there.
    *
    * @returns how many rows changed
    */
@@ -224,10 +224,18 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     return this.#update('updateAll', values, 'set');
   }
 
-  /** Deletes in one statement, without callbacks or dependents. @returns how many rows went */
+  /**
+   * Deletes in one statement, without callbacks or dependents. Rows to which a polymorphic association may refer are
+   * locked and looked at first.
+   *
+   * @returns how many rows went
+   * @throws DependentRecordsError when a foreign key, or a polymorphic association, refers to one of them
+   */
   async deleteAll(): Promise<number> {
     this.#assertBounded('deleteAll');
-    return this.#write([], (returned) => deleteStatement(this.#plan, returned));
+    return this.#source.deleting(this.#plan, (plan) =>
+      this.#write(plan, [], (returned) => deleteStatement(plan, returned)),
+    );
   }
 
   /** The statement and its parameters, as they would be sent. */
@@ -308,13 +316,17 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     const assignments = Object.entries(values).map(([property, value]) => ({ property, how, value: value as unknown }));
     if (assignments.length === 0) return 0;
     this.#source.assertAssignable(assignments);
-    return this.#write(assignments, (returned) => updateStatement(this.#plan, assignments, returned));
+    return this.#source.updating(assignments, (references) =>
+      this.#write(this.#plan, assignments, (returned) =>
+        updateStatement(this.#plan, assignments, returned, references),
+      ),
+    );
   }
 
-  async #write(assignments: readonly Assignment[], build: BuildWrite): Promise<number> {
-    noteWrite(currentSession().scope, this.#plan.schema.table);
+  async #write(plan: SelectPlan, assignments: readonly Assignment[], build: BuildWrite): Promise<number> {
+    noteWrite(currentSession().scope, plan.schema.table);
     try {
-      return await this.#source.write(this.#plan, assignments, build);
+      return await this.#source.write(plan, assignments, build);
     } catch (error) {
       throw this.#source.explain(error);
     }

@@ -1,4 +1,4 @@
-import type { Compilable, RawBuilder, SelectQueryBuilder } from 'kysely';
+import type { AliasedRawBuilder, Compilable, RawBuilder, SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import { selectedNames } from '../attributes/hydrator';
@@ -23,6 +23,14 @@ export interface Assignment {
   readonly property: string;
   readonly how: 'set' | 'add' | 'subtract';
   readonly value: unknown;
+}
+
+/** A row that must be there, and is to stay, for a write that refers to it. */
+export interface RowReference {
+  readonly table: string;
+  readonly keyColumn: string;
+  /** As the driver sends it. */
+  readonly key: unknown;
 }
 
 type Select = SelectQueryBuilder<AnyTables, string, Record<string, unknown>>;
@@ -84,11 +92,15 @@ function over(query: Select, plan: SelectPlan, call: ReturnType<ReturnType<typeo
   return db.selectFrom(query.as('limited')).select(call) as unknown as Select;
 }
 
-/** @param returned columns to give back of each row; where it changes one of them, as it becomes and as it was */
+/**
+ * @param returned columns to give back of each row; where it changes one of them, as it becomes and as it was
+ * @param references locked `for key share` in the same statement; no row is changed when one of them is not there
+ */
 export function updateStatement(
   plan: SelectPlan,
   assignments: readonly Assignment[],
   returned: readonly Column[] = [],
+  references: readonly RowReference[] = [],
 ): Statement {
   const { schema } = plan;
   const isMoving = assignments.some(({ property }) => returned.some((column) => column.property === property));
@@ -102,20 +114,31 @@ export function updateStatement(
     const { versionColumn } = schema;
     const counted = versionColumn ? { [versionColumn.name]: sql`${sql.ref(versionColumn.name)} + 1` } : {};
     const set = { ...Object.fromEntries(changes), ...counted };
-    if (isMoving) return movingUpdate(plan, set, returned, binder);
-    return returning(narrowed(offline.updateTable(schema.table).set(set), plan, binder), returned);
+    const parents = references.map((reference, index) => lockedRow(reference, index, binder));
+    if (isMoving) return movingUpdate(plan, set, parents, returned, binder);
+    const update = offline.updateTable(schema.table).set(set);
+    const joined = parents.length === 0 ? update : update.from(parents);
+    return returning(narrowed(joined, plan, binder), returned);
   };
   if (plan.fragments.length > 0) return compiledDirectly(build(direct));
-  const values = assignments.map(({ property, value }) => encoded(schema, property, value));
+  const assigned = assignments.map(({ property, value }) => encoded(schema, property, value));
+  const values = [...assigned, ...references.map(({ key }) => key)];
   const sets = assignments.map(({ property, how }) => `${how} ${property}`).join(',');
-  const shape = `update ${sets}|${returnedShape(returned)}|${planShape(plan, values)}`;
+  const locked = references.map(({ table, keyColumn }) => `${table} ${keyColumn}`).join(',');
+  const shape = `update ${sets}|${locked}|${returnedShape(returned)}|${planShape(plan, values)}`;
   return statementFor(shape, values, true, build, rowsOf(plan));
+}
+
+function lockedRow({ table, keyColumn, key }: RowReference, index: number, binder: Binder) {
+  const isMeant = sql`${sql.ref(keyColumn)} = ${binder.bind(key)}`;
+  return sql`(select 1 from ${sql.table(table)} where ${isMeant} for key share)`.as(`parent_${index}`);
 }
 
 /** The rows as they were are read and locked first: before PostgreSQL 18 RETURNING gives only what they become. */
 function movingUpdate(
   plan: SelectPlan,
   set: Readonly<Record<string, RawBuilder<unknown>>>,
+  parents: AliasedRawBuilder<unknown, string>[],
   returned: readonly Column[],
   binder: Binder,
 ): Compilable {
@@ -124,11 +147,13 @@ function movingUpdate(
   const rows = narrowed(offline.selectFrom(table) as unknown as Select, plan, binder)
     .select([`${primaryKey.name} as bw_key`, ...before.map(([name, alias]) => `${name} as ${alias}`)])
     .modifyEnd(sql`for no key update`);
-  return offline
+  const update = offline
     .with('bw_old', () => rows)
     .updateTable(table)
     .set(set)
-    .from('bw_old')
+    .from('bw_old');
+  const joined = parents.length === 0 ? update : (update.from(parents) as typeof update);
+  return joined
     .whereRef(`${table}.${primaryKey.name}`, '=', 'bw_old.bw_key')
     .returning([...returned.map(({ name }) => `${table}.${name}`), ...before.map(([, alias]) => `bw_old.${alias}`)]);
 }

@@ -120,7 +120,7 @@ test('a parent that is missing, gone, or of a model that nobody lists', async ()
   await comment.reload();
   expect(await errorOf(comment.subject.load())).toMatchObject({ code: 'E_UNKNOWN_PARENT_TYPE' });
   expect(await errorOf(Comment.include('subject').toArray())).toMatchObject({ code: 'E_UNKNOWN_PARENT_TYPE' });
-  expect(() => Comment.where({ subject: 1n as unknown as Post })).toThrow('a key alone does not say');
+  expect(() => Comment.where({ subject: 1n })).toThrow('a key alone does not say');
 });
 
 describe('destroying the parent', () => {
