@@ -276,7 +276,7 @@ describe('a callback’s reads lock', () => {
 
   test('what goes on inside of an around callback is none of what it reads', async () => {
     const hall = await DoomedHall.find(1n);
-    expect(await saved('read committed', () => hall.destroy())).toEqual(ROW); // locked for the destroy itself
+    expect(await saved('read committed', () => hall.destroy())).not.toContain('shows ShareRowExclusiveLock');
     expect(await Show.count()).toBe(0);
   });
 });
