@@ -1,115 +1,14 @@
-import { sql } from 'kysely';
-import { selectedNames } from '../attributes/hydrator';
-import type { Statement } from '../database/statement';
-import { columnOf } from '../query/condition-sql';
-import { offline, statementFor } from '../query/compiler';
-import { InvalidOperandError, InvalidQueryError, RecordNotFoundError } from '../query/errors';
-import type { ModelSchema } from '../schema/model-schema';
 import type { Session } from '../transaction/session';
-import { CounterAmountError, CounterExhaustedError } from './counter-errors';
-import type { CounterFact } from './counter-facts';
-import { counterOf } from './counter-facts';
-
-export type Way = 'increment' | 'decrement';
-
-/** One change of one counter. */
-export interface CounterChange {
-  readonly schema: ModelSchema;
-  readonly counter: CounterFact;
-  /** The record's primary key, as its attribute has it. */
-  readonly key: unknown;
-  readonly way: Way;
-  readonly by: bigint;
-}
-
-/** @throws InvalidQueryError when the attribute is no counter, CounterAmountError when `by` is no amount */
-export function counterChange(
-  schema: ModelSchema,
-  key: unknown,
-  way: Way,
-  property: string,
-  by: unknown = 1n,
-): CounterChange {
-  const counter = counterOf(schema, property);
-  if (!counter) {
-    throw new InvalidQueryError({
-      what: `${schema.name}.${property} is no @Counter.`,
-      remedy: `Declare it as one, or use where(…).${way}(…).`,
-      details: { model: schema.name, attribute: property },
-    });
-  }
-  const isWhole = typeof by === 'bigint' || Number.isSafeInteger(by);
-  if (!isWhole || (by as bigint) <= 0 || (by as bigint) > MAX_BIGINT)
-    throw new CounterAmountError(schema.name, property);
-  return { schema, counter, key, way, by: BigInt(by as bigint) };
-}
-
-const MAX_BIGINT = 2n ** 63n - 1n;
+import type { CounterChange } from './counter-change';
+import { changeRow } from './counter-row';
+import { changeSlots } from './counter-slots';
 
 /**
- * Decides and writes in one conditional update of the row.
+ * Changes a counter, where its units are: in its row, or spread over slots.
  *
- * By itself it runs at read committed, whatever the connection's level: the update waits for those before it and
- * decides by what they left, where the stronger levels would be refused and try again. Inside a transaction the
- * transaction's level decides; at repeatable read and serializable a row that has changed since its snapshot has the
- * runner begin it anew.
- *
- * Cost: one round trip; two when it is refused.
- *
- * @returns the row as it is then, for the model's hydrator
+ * @returns the row as it is then, for the model's hydrator; undefined when it may not have been touched
  * @throws CounterExhaustedError, RecordNotFoundError
  */
-export async function changeCounter(session: Session, change: CounterChange): Promise<string[]> {
-  const { rows } = await session.execute(updateOf(change));
-  if (rows[0]) return rows[0] as string[];
-  return refuse(session, change);
-}
-
-function updateOf({ schema, counter, key, way, by }: CounterChange): Statement {
-  const amount = String(by);
-  const isBounded = way === 'decrement' || counter.max !== undefined;
-  const values = [amount, encodedKey(schema, key), ...(isBounded ? [amount] : [])];
-  const statement = statementFor(`${way} ${counter.property} ${schema.id}`, values, true, (binder) => {
-    const column = sql.ref(columnOf(schema, counter.property).name);
-    const by = () => sql`${binder.bind(undefined)}::bigint`;
-    const sets = [sql`${column} = ${column} ${sql.raw(way === 'increment' ? '+' : '-')} ${by()}`];
-    const { versionColumn } = schema;
-    if (versionColumn) sets.push(sql`${sql.ref(versionColumn.name)} = ${sql.ref(versionColumn.name)} + 1`);
-    const isIt = sql`${sql.ref(schema.primaryKey.name)} = ${binder.bind(undefined)}`;
-    const bound =
-      way === 'decrement'
-        ? sql`and ${column} >= ${literal(counter.min)} + ${by()}`
-        : isBounded
-          ? sql`and ${column} <= ${literal(counter.max!)} - ${by()}`
-          : sql``;
-    const returned = sql.join(selectedNames(schema).map((name) => sql.ref(name)));
-    const update = sql`update ${sql.table(schema.table)} set ${sql.join(sets)} where ${isIt} ${bound} returning ${returned}`;
-    return { compile: () => update.compile(offline) };
-  });
-  return { ...statement, isolation: 'read committed' };
-}
-
-function literal(bound: number | bigint) {
-  return sql.raw(`${bound}::bigint`);
-}
-
-/** No row came back. A row that a snapshot shows may have changed since: locking it has PostgreSQL say so (40001). */
-async function refuse(session: Session, { schema, counter, key, way }: CounterChange): Promise<never> {
-  const isSnapshot = session.scope !== undefined && session.scope.transaction.isolation !== 'read committed';
-  const shape = `counter ${isSnapshot ? 'locked' : 'there'} ${schema.id}`;
-  const statement = statementFor(shape, [encodedKey(schema, key)], false, (binder) => {
-    const isIt = sql`${sql.ref(schema.primaryKey.name)} = ${binder.bind(undefined)}`;
-    const lock = isSnapshot ? sql`for no key update` : sql``;
-    return { compile: () => sql`select 1 from ${sql.table(schema.table)} where ${isIt} ${lock}`.compile(offline) };
-  });
-  const { rows } = await session.execute({ ...statement, locks: isSnapshot });
-  if (rows.length === 0) throw new RecordNotFoundError(schema.name, schema.primaryKey.property);
-  throw new CounterExhaustedError(schema.name, counter.property, way === 'decrement' ? 'min' : 'max');
-}
-
-export function encodedKey({ name, primaryKey }: ModelSchema, key: unknown): unknown {
-  const { type, property } = primaryKey;
-  const refusal = key === null || key === undefined ? 'must be given' : type.refusal(key);
-  if (refusal !== undefined) throw new InvalidOperandError(name, property, refusal);
-  return type.encode(key);
+export function changeCounter(session: Session, change: CounterChange): Promise<string[] | undefined> {
+  return change.counter.slots === undefined ? changeRow(session, change) : changeSlots(session, change);
 }

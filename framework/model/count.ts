@@ -1,8 +1,9 @@
 import { hydratorOf } from '../attributes/hydrator';
 import type { AttributeName } from '../attributes/types';
 import { isSame, RecordState, STATE } from '../attributes/record-state';
-import type { Way } from '../consistency/counter';
-import { changeCounter, counterChange } from '../consistency/counter';
+import { changeCounter } from '../consistency/counter';
+import type { CounterChange, Way } from '../consistency/counter-change';
+import { counterChange } from '../consistency/counter-change';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
 import { RecordDestroyedError, RecordNotSavedError } from './errors';
@@ -24,7 +25,17 @@ export async function changeRecordCounter(record: RecordObject, way: Way, name: 
   const change = counterChange(schema, stored[schema.primaryKey.property], way, name, by);
   enrol(session.scope, record);
   const row = await changeCounter(session, change);
-  record[STATE] = counted(schema, record[STATE], name, hydratorOf(schema)(row));
+  record[STATE] = row
+    ? counted(schema, record[STATE], name, hydratorOf(schema)(row))
+    : countedUnseen(record[STATE], change);
+}
+
+/** What the record showed, and the change: what others have changed meanwhile is not known. */
+function countedUnseen(before: RecordState, { counter: { property }, way, by }: CounterChange): RecordState {
+  const shown = before.stored[property] as number | bigint;
+  const counted = way === 'increment' ? BigInt(shown) + by : BigInt(shown) - by;
+  const value = typeof shown === 'bigint' ? counted : Number(counted);
+  return new RecordState({ ...before.stored, [property]: value }, before.assigned, before.persistence, before.version);
 }
 
 /**

@@ -16,6 +16,7 @@ import type { SelectPlan } from '../query/plan';
 import { planFor } from '../query/plan';
 import { Query } from '../query/query';
 import type { BuildWrite } from '../query/source';
+import { isReading } from '../query/reading';
 import type { Assignment, RowReference } from '../query/statements';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
@@ -121,6 +122,12 @@ class BoundModel implements RecordModel {
       if (how !== 'set' && !NUMBERS.includes(column.type.name))
         throw new InvalidOperandError(this.#schema.name, property, 'is no number, so nothing can be added to it');
       if (column.isVersion) throw new ReadonlyAttributeError(this.#schema.name, property);
+      if (how !== 'add' && isReading(this.#schema, property))
+        throw new InvalidOperandError(
+          this.#schema.name,
+          property,
+          'is spread over slots; decrement it record by record',
+        );
       if (column.isGenerated)
         throw new InvalidOperandError(this.#schema.name, property, 'is filled in by the database');
       const refusal = value === null && column.isNullable && how === 'set' ? undefined : column.type.refusal(value);

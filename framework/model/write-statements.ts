@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import type { RecordState } from '../attributes/record-state';
-import { selectedNames } from '../attributes/hydrator';
 import type { Association } from '../associations/association';
 import type { RowNames, Statement } from '../database/statement';
 import type { Binder } from '../query/compiler';
 import { offline, statementFor } from '../query/compiler';
+import { selectList } from '../query/reading';
 import type { ModelSchema } from '../schema/model-schema';
 
 /** The properties, of those assigned, that columns hold. */
@@ -84,7 +84,7 @@ export function deleteStatement(schema: ModelSchema, state: RecordState): Statem
 }
 
 function returned(schema: ModelSchema): RawBuilder<unknown> {
-  return sql`returning ${sql.join(selectedNames(schema).map((name) => sql.ref(name)))}`;
+  return sql`returning ${sql.join(selectList(schema))}`;
 }
 
 function lockedParents(parents: readonly Association[], binder: Binder): RawBuilder<unknown> {

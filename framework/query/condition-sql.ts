@@ -6,6 +6,7 @@ import type { Binder } from './compiler';
 import type { Condition, Operator } from './conditions';
 import { OPERATORS } from './conditions';
 import { InvalidOperandError, InvalidQueryError } from './errors';
+import { valueOf } from './reading';
 
 /**
  * The shape of a condition: all of it but its values, which are added to `values`, encoded, in the order in
@@ -40,7 +41,7 @@ export function conditionSql(schema: ModelSchema, condition: Condition, binder: 
     case 'compare': {
       const column = columnOf(schema, condition.property);
       const form = formOf(condition.operator, condition.value, column);
-      const name = sql.ref(column.name);
+      const name = valueOf(schema, column);
       if (form === 'null') return sql<SqlBool>`(${name} is null)`;
       if (form === 'not null') return sql<SqlBool>`(${name} is not null)`;
       const bound = binder.bind(encodeOperand(schema, condition, form));

@@ -1,7 +1,6 @@
 import type { AliasedRawBuilder, Compilable, RawBuilder, SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
-import { selectedNames } from '../attributes/hydrator';
 import type { RowNames, Statement } from '../database/statement';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import type { AnyTables, Binder } from './compiler';
@@ -10,6 +9,7 @@ import { columnOf, conditionShape, conditionSql } from './condition-sql';
 import type { Condition } from './conditions';
 import type { SelectPlan } from './plan';
 import { lockClause } from './plan';
+import { selected, selectList, valueOf } from './reading';
 
 /** What a select gives: whole records, the values of some attributes, one aggregate, or only whether any is there. */
 export type Selection =
@@ -59,7 +59,9 @@ function selectionShape(selection: Selection): string {
 export function buildSelect(db: Kysely<AnyTables>, plan: SelectPlan, selection: Selection, binder: Binder): Select {
   const { schema } = plan;
   let query = narrowed(db.selectFrom(schema.table) as unknown as Select, plan, binder);
-  for (const { property, direction } of plan.order) query = query.orderBy(columnOf(schema, property).name, direction);
+  for (const { property, direction } of plan.order) {
+    query = query.orderBy(valueOf(schema, columnOf(schema, property)), direction);
+  }
   if (plan.limit !== undefined) query = query.limit(sql<number>`${binder.bind(plan.limit)}`);
   if (plan.offset !== undefined) query = query.offset(sql<number>`${binder.bind(plan.offset)}`);
   if (plan.lock) query = query.modifyEnd(sql.raw(lockClause(plan.lock)));
@@ -70,25 +72,29 @@ function selecting(query: Select, plan: SelectPlan, selection: Selection, db: Ky
   const { schema } = plan;
   switch (selection.kind) {
     case 'records':
-      return query.select([...selectedNames(schema)]);
+      return query.select(selectList(schema));
     case 'attributes':
-      return query.select(selection.properties.map((property) => columnOf(schema, property).name));
+      return query.select(selection.properties.map((property) => selected(schema, columnOf(schema, property))));
     case 'exists':
       return query.select(sql`1`.as('one'));
     case 'count':
       return over(query.select(sql`1`.as('one')), plan, sql`count(*)`.as('count'), db);
     case 'aggregate': {
-      const { name } = columnOf(schema, selection.property);
-      const call = sql`${sql.raw(selection.call)}(${sql.ref(name)})`.as('aggregate');
-      return over(query.select([name]), plan, call, db);
+      const column = columnOf(schema, selection.property);
+      const call = (of: RawBuilder<unknown>) => sql`${sql.raw(selection.call)}(${of})`.as('aggregate');
+      if (isPlain(plan)) return over(query, plan, call(valueOf(schema, column)), db);
+      return over(query.select(selected(schema, column)), plan, call(sql.ref(column.name)), db);
     }
   }
 }
 
+function isPlain({ limit, offset, lock }: SelectPlan): boolean {
+  return limit === undefined && offset === undefined && lock === undefined;
+}
+
 /** An aggregate over a limited query counts what the limit lets through, and SQL locks no groups: it goes around. */
 function over(query: Select, plan: SelectPlan, call: ReturnType<ReturnType<typeof sql>['as']>, db: Kysely<AnyTables>) {
-  const isPlain = plan.limit === undefined && plan.offset === undefined && plan.lock === undefined;
-  if (isPlain) return query.clearSelect().clearOrderBy().select(call);
+  if (isPlain(plan)) return query.clearSelect().clearOrderBy().select(call);
   return db.selectFrom(query.as('limited')).select(call) as unknown as Select;
 }
 

@@ -2,6 +2,7 @@ import { validate as runClassValidator } from 'class-validator';
 import type { ValidationError as Finding } from 'class-validator';
 import { getMetadataStorage } from 'class-validator';
 import type { RecordState } from '../attributes/record-state';
+import { isReading } from '../query/reading';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import { runDeciding } from '../transaction/held-reads';
 import { watchLoneWork } from '../transaction/lone-work';
@@ -18,7 +19,7 @@ export async function validateRecord(
   errors: RecordErrors,
   contexts: readonly string[],
 ): Promise<void> {
-  const problems = schema.columns.flatMap((column) => typeProblems(column, state));
+  const problems = schema.columns.flatMap((column) => typeProblems(schema, column, state));
   const wrongTypes = new Set(problems.map((problem) => problem.attribute));
   // A rule about the value says nothing new about a value of the wrong type.
   const decision = { table: schema.table, mayWrite: false } as const;
@@ -38,7 +39,7 @@ export async function validateRecord(
   }
 }
 
-function typeProblems(column: Column, state: RecordState): Problem[] {
+function typeProblems(schema: ModelSchema, column: Column, state: RecordState): Problem[] {
   const { property: attribute, type } = column;
   const value = state.get(attribute);
   if (value === null || value === undefined) {
@@ -48,6 +49,9 @@ function typeProblems(column: Column, state: RecordState): Problem[] {
   }
   if (!(attribute in state.assigned)) return [];
   if (column.isGenerated) return [{ attribute, code: 'generated', message: 'is filled in by the database' }];
+  if (state.persistence !== 'new' && isReading(schema, attribute)) {
+    return [{ attribute, code: 'counted', message: 'is changed by increment and decrement only' }];
+  }
   const refusal = type.refusal(value);
   return refusal === undefined ? [] : [{ attribute, code: 'type', message: refusal }];
 }

@@ -5,6 +5,7 @@ import type { Catalog } from './catalog';
 import { readCatalog } from './catalog';
 import { columnFindings } from './columns';
 import { checkFindings, enumFindings, foreignKeyFindings } from './constraints';
+import { counterFindings, slotTables } from './counters';
 import { SchemaMismatchError } from './errors';
 import type { Finding } from './finding';
 import { sentenceOf } from './finding';
@@ -27,7 +28,9 @@ export async function verifySchema(session: Session): Promise<readonly string[]>
 /** The same as data: all findings, model by model, with the SQL that puts each right. */
 export async function inspectSchema(session: Session): Promise<readonly Finding[]> {
   const schemas = modelRegistry.all();
-  const catalog = await readCatalog(session, [...new Set(schemas.map(({ table }) => table))]);
+  const catalog = await readCatalog(session, [
+    ...new Set(schemas.flatMap((schema) => [schema.table, ...slotTables(schema)])),
+  ]);
   return schemas.flatMap((schema) => [...findingsOf(schema, catalog), ...frameworkRules(schema)]);
 }
 
@@ -43,5 +46,6 @@ function findingsOf(schema: ModelSchema, catalog: Catalog): Finding[] {
     ...checkFindings(schema, table),
     ...enumFindings(schema, table),
     ...foreignKeyFindings(schema, catalog.tables),
+    ...counterFindings(schema, catalog.tables),
   ];
 }
