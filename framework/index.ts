@@ -93,6 +93,7 @@ export { BellwetherError } from './core/errors';
 export type { Recovery } from './core/errors';
 export { InvalidOptionError } from './core/invalid-option-error';
 export { InvalidModelsError, UnreadableValueError } from './schema/errors';
+export type { DeadlockProcess } from './database/deadlock';
 export * from './database/errors';
 export * from './transaction/errors';
 export * from './query/errors';

@@ -2,8 +2,10 @@ import type { Client, PoolClient } from 'pg';
 import { Answer } from './answer';
 import { requestCancel } from './cancel-request';
 import type { CancelTarget } from './cancel-request';
+import { noteDeadlock } from './deadlock';
+import type { DeadlockWitnesses } from './deadlock';
 import { SilenceWatch } from './silence-watch';
-import { isConnectionLoss } from './sqlstate';
+import { isConnectionLoss, isPostgresError } from './sqlstate';
 import type { Statement, StatementResult } from './statement';
 
 export type { Statement, StatementResult } from './statement';
@@ -23,15 +25,20 @@ export class Connection {
   readonly #client: PoolClient;
   readonly #options: ConnectionOptions;
   readonly #silence: SilenceWatch;
+  readonly #witnesses: DeadlockWitnesses;
   #brokenBy: Error | undefined;
   #lostBy: Error | undefined;
   #isOutdated = false;
-  #unanswered = 0;
+  /** In the order in which they were sent, which is that of the answers. */
+  readonly #underWay: Statement[] = [];
+  /** The last one that took its time, and when it was answered, by the monotonic clock. */
+  #slow: { readonly text: string; readonly answeredAt: number } | undefined;
   #isGathering = false;
   #onQuiet: (() => void) | undefined;
 
-  constructor(client: PoolClient, options: ConnectionOptions) {
+  constructor(client: PoolClient, options: ConnectionOptions, witnesses: DeadlockWitnesses) {
     this.#client = client;
+    this.#witnesses = witnesses;
     this.#options = options;
     this.#silence = new SilenceWatch(boundOf(options.statementTimeoutMs), () =>
       this.#sever('the server said nothing for too long'),
@@ -50,19 +57,33 @@ export class Connection {
   /** Sends one statement. Rejects with the driver's own error: the caller translates, knowing the context. */
   run(statement: Statement): Promise<StatementResult> {
     const name = this.#options.preparedStatements ? statement.name : undefined;
-    this.#unanswered += 1;
+    this.#underWay.push(statement);
     this.#silence.sent();
     return new Promise((resolve, reject) => {
       const answer = new Answer(statement, name, (error, result) => {
-        this.#unanswered -= 1;
-        this.#silence.heard(this.#unanswered);
-        if (this.#unanswered === 0) this.#onQuiet?.();
-        if (error) reject(this.#reasonFor(error));
+        this.#underWay.shift();
+        const tookMs = this.#silence.heard(this.#underWay.length);
+        if (tookMs > SLOW_MS) this.#slow = { text: statement.text, answeredAt: performance.now() };
+        if (this.#underWay.length === 0) this.#onQuiet?.();
+        if (error) this.#refuse(error, statement, reject);
         else resolve(result);
       });
       this.#gather();
       this.#client.query(answer);
     });
+  }
+
+  /** What it does, or did a moment ago: the answer to what made somebody wait comes when the wait has ended. */
+  get doing(): string | undefined {
+    const isRecent = this.#slow && performance.now() - this.#slow.answeredAt < RECENT_MS;
+    return isRecent ? this.#slow!.text : this.#underWay[0]?.text;
+  }
+
+  #refuse(error: Error, { text }: Statement, reject: (reason: Error) => void): void {
+    const reason = this.#reasonFor(error);
+    if (!isPostgresError(error) || error.code !== '40P01') return reject(reason);
+    // PostgreSQL has undone the transaction by now, so nobody waits for what this takes.
+    void noteDeadlock(error, text, this.#witnesses).finally(() => reject(reason));
   }
 
   /** What is sent in one turn of the event loop leaves in one packet: BEGIN with its first statement, say. */
@@ -99,7 +120,7 @@ export class Connection {
    */
   async cancel(): Promise<void> {
     const deadline = performance.now() + CANCEL_PATIENCE_MS;
-    while (this.#unanswered > 0 && !this.#lostBy) {
+    while (this.#underWay.length > 0 && !this.#lostBy) {
       const isTaken = await requestCancel(this.#client as unknown as CancelTarget);
       if (!isTaken || performance.now() > deadline) return this.#sever('it did not react to a cancel request');
       await this.#quietWithin(50);
@@ -107,7 +128,7 @@ export class Connection {
   }
 
   async #quietWithin(ms: number): Promise<void> {
-    if (this.#unanswered === 0) return;
+    if (this.#underWay.length === 0) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onQuiet = resolve;
@@ -119,7 +140,7 @@ export class Connection {
 
   /** Gives the session back to its pool. One that is broken, busy or inside a transaction is closed instead. */
   release(): void {
-    if (this.#unanswered > 0) this.discard(new Error('Given back with statements under way.'));
+    if (this.#underWay.length > 0) this.discard(new Error('Given back with statements under way.'));
     // After the answer to the last statement: I, idle; T, in a transaction; E, in a failed one.
     const status = (this.#client as { getTransactionStatus?: () => string | null }).getTransactionStatus?.();
     if (status === 'T' || status === 'E') this.discard(new Error('Given back inside a transaction.'));
@@ -156,3 +177,8 @@ function boundOf(statementTimeoutMs: number): number {
 
 /** How long the server may take to cancel, in milliseconds. */
 const CANCEL_PATIENCE_MS = 5_000;
+
+/** A statement that took longer may have waited for a lock, in milliseconds. */
+const SLOW_MS = 5;
+/** How long ago is a moment ago, in milliseconds. */
+const RECENT_MS = 50;

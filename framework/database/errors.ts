@@ -1,5 +1,6 @@
 import { BellwetherError } from '../core/errors';
 import type { ErrorParts } from '../core/errors';
+import type { DeadlockProcess } from './deadlock';
 
 /** What PostgreSQL says of a failed statement, without the values that were in it. */
 export interface StatementFacts extends Readonly<Record<string, unknown>> {
@@ -27,6 +28,8 @@ export class SerializationFailureError extends StatementError {
 
 /** 40P01: PostgreSQL chose this transaction as the victim of a deadlock. The runner retries it by itself. */
 export class DeadlockError extends StatementError {
+  /** `processes`: who waited for whom, each with its statement; this transaction's comes first. */
+  declare readonly details: StatementFacts & { readonly processes: readonly DeadlockProcess[] };
   override readonly code = 'E_DEADLOCK';
   override readonly recovery = 'retry-transaction';
 }

@@ -4,9 +4,15 @@ import { assertNotAborted, unlessAborted } from './abort';
 import type { Signals } from './abort';
 import { Connection } from './connection';
 import { describeConnectFailure, isRefusedStartupParameter } from './connect-failure';
+import { withoutValues } from './deadlock';
+import type { DeadlockWitnesses } from './deadlock';
 import { driverPool } from './driver-pool';
 import { AbortedError, DatabaseClosedError, PoolExhaustedError } from './errors';
 import type { ResolvedPoolOptions } from './options';
+
+/** What processes of the server do, or did last. */
+const ACTIVITY = 'select pid, query from pg_stat_activity where pid = any($1::int[]) and query is not null';
+const ASK_MS = 500;
 
 /** The pool of sessions of one database. */
 export class Pool {
@@ -17,6 +23,11 @@ export class Pool {
   #sendsDefaults = true;
   #closing: Promise<void> | undefined;
   #retiredBefore = 0;
+  readonly #byProcess = new Map<number, Connection>();
+  readonly #witnesses: DeadlockWitnesses = {
+    statementOf: (pid) => this.#byProcess.get(pid)?.doing,
+    ask: (pids) => this.#askServer(pids),
+  };
   readonly #awaited = new Set<Promise<PoolClient>>();
 
   constructor(options: ResolvedPoolOptions, bus: EventBus) {
@@ -65,10 +76,35 @@ export class Pool {
         this.#awaited.delete(awaited);
       }
       let connection = this.#connections.get(client);
-      if (!connection) this.#connections.set(client, (connection = new Connection(client, this.options)));
+      if (!connection) this.#connections.set(client, (connection = this.#newConnection(client)));
       if (connection.bornAt >= this.#retiredBefore) return connection;
       connection.discard(new Error('The schema has changed since this session prepared its statements.'));
       connection.release();
+    }
+  }
+
+  #newConnection(client: PoolClient): Connection {
+    const connection = new Connection(client, this.options, this.#witnesses);
+    const { processID } = client as unknown as { processID: number };
+    this.#byProcess.set(processID, connection);
+    client.once('end', () => this.#byProcess.delete(processID));
+    return connection;
+  }
+
+  /** What the server says of sessions that are not this pool's, if there is a session free to ask it on. */
+  async #askServer(pids: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    const isFree =
+      this.#driver.waitingCount === 0 &&
+      (this.#driver.idleCount > 0 || this.#driver.totalCount < this.options.poolSize);
+    if (!isFree) return new Map();
+    try {
+      const { rows } = await unlessAborted(
+        [AbortSignal.timeout(ASK_MS)],
+        this.borrow((connection) => connection.run({ text: ACTIVITY, values: [pids], writes: false })),
+      );
+      return new Map((rows as [number, string][]).map(([pid, sql]) => [pid, withoutValues(sql)]));
+    } catch {
+      return new Map(); // the deadlock is told without it
     }
   }
 

@@ -31,10 +31,15 @@ export class SilenceWatch {
     if (this.#timer === undefined) this.#arm(this.#boundMs);
   }
 
-  /** @param underWay how many statements are still without an answer */
-  heard(underWay: number): void {
+  /**
+   * @param underWay how many statements are still without an answer
+   * @returns how long the server was at this one, in milliseconds
+   */
+  heard(underWay: number): number {
+    const before = this.#heardAt;
     this.#underWay = underWay;
     this.#heardAt = performance.now();
+    return this.#heardAt - before;
   }
 
   #arm(afterMs: number): void {

@@ -1,5 +1,6 @@
 import type { ErrorParts } from '../core/errors';
 import { BellwetherError } from '../core/errors';
+import { deadlockOf } from './deadlock';
 import * as errors from './errors';
 import type { StatementError, StatementFacts } from './errors';
 
@@ -94,6 +95,7 @@ export interface PostgresError extends Error {
   readonly column?: string;
   readonly constraint?: string;
   readonly routine?: string;
+  readonly detail?: string;
   /** Of the server's source. */
   readonly file?: string;
 }
@@ -137,6 +139,7 @@ export function translateDatabaseError(error: unknown): unknown {
     constraint: error.constraint,
     table: error.table,
     column: error.column,
+    ...(error.code === '40P01' && { processes: deadlockOf(error) }),
   };
   if (isStalePlan(error)) {
     return new errors.StalePreparedStatementError({
