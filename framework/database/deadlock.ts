@@ -1,5 +1,3 @@
-import type { PostgresError } from './sqlstate';
-
 /** One of the sessions that waited for one another. */
 export interface DeadlockProcess {
   /** Of its server process. */
@@ -29,7 +27,11 @@ export interface DeadlockWitnesses {
 }
 
 /** Finds out who waited for whom and with which statements, for {@link deadlockOf}. */
-export async function noteDeadlock(error: PostgresError, sql: string, witnesses: DeadlockWitnesses): Promise<void> {
+export async function noteDeadlock(
+  error: Error & { readonly detail?: string },
+  sql: string,
+  witnesses: DeadlockWitnesses,
+): Promise<void> {
   const waits = waitsIn(error.detail ?? '');
   const known = waits.map((wait, index) => {
     const isVictim = index === 0; // src/backend/storage/lmgr/deadlock.c, DeadLockReport: begins with its own process
