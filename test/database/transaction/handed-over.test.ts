@@ -113,7 +113,11 @@ describe('operation.in(tx)', () => {
         }),
       );
       for (const tx of kept) {
-        expect((await errorOf(addSnapshot.in(tx, 1))).code).toBe('E_TRANSACTION_ENDED');
+        for (const add of [addSnapshot, transactional(() => insert(1))] as (typeof addSnapshot)[]) {
+          const error = await errorOf(add.in(tx, 1));
+          expect(error.code).toBe('E_TRANSACTION_ENDED');
+          expect(error.message).toContain('An operation was handed a transaction that has already ended.');
+        }
         expect(() => tx.atLeast('read committed')).toThrow(TransactionEndedError);
       }
     });
