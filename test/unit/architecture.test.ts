@@ -23,6 +23,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'postgres-array': ['schema'],
   'postgres-date': ['schema'],
   'reflect-metadata': ['schema'],
+  typescript: ['cli'],
 };
 
 const filesBelow = (folder: string): string[] =>
