@@ -3,7 +3,7 @@ import type { ModelClass } from '../schema/facts';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { guardOf } from '../transaction/guards';
-import { heldGuards, holdGuards } from '../transaction/hold-guards';
+import { holdGuards } from '../transaction/hold-guards';
 import { Topic } from '../transaction/notes';
 import { lockRow } from '../transaction/precautions';
 import type { Session } from '../transaction/session';
@@ -93,7 +93,7 @@ export function assertRootsLocked({ scope }: Session, schema: ModelSchema, rows:
   const { notes, transaction } = scope!; // only called in a transaction that has locked others
   const unlocked = rows.flatMap((row) => rootsOf(schema, row)).filter((root) => !notes.find(LOCKED, nameOf(root)));
   if (unlocked.length === 0) return;
-  transaction.runAgainWith({ guards: [...heldGuards(scope!), ...unlocked.map(guardOfRoot)] });
+  transaction.runAgainWith({ guards: unlocked.map(guardOfRoot) });
 }
 
 /** The roots above a row, and the row itself if it is one. */

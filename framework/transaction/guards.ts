@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isPostgresError } from '../database/sqlstate';
 import type { Statement } from '../database/statement';
 
 /** The table of guards; see docs/decisions/0007-guards.md. */
@@ -20,6 +21,11 @@ export function guardOf(namespace: string, key: string): number {
 export function takeGuards(guards: Iterable<number>, { nowait = false } = {}): Statement {
   const buckets = [...guards].sort((a, b) => a - b);
   return { ...(nowait ? TAKE_NOWAIT : TAKE), values: [buckets], about: { table: GUARDS_TABLE, key: buckets } };
+}
+
+/** Whether guards that were only tried for were not free. */
+export function wereTaken({ name }: Statement, error: unknown): boolean {
+  return name === TAKE_NOWAIT.name && isPostgresError(error) && error.code === '55P03';
 }
 
 const taking = (wait: string) => `with taken as (

@@ -70,6 +70,7 @@ export async function readHolding(
   try {
     const results = await session.executeTogether([lockTables(missing, { nowait }), ...read], scope);
     for (const table of missing) scope.notes.add(HELD_TABLES, table, true);
+    transaction.taken.add({ tables: missing });
     return results.at(-1)!;
   } catch (error) {
     if (nowait && error instanceof LockNotAvailableError) transaction.runAgainWith({ tables: missing });

@@ -31,14 +31,14 @@ export async function holdGuards(session: Session, wanted: Iterable<number>): Pr
   for (const guard of missing) scope.notes.add(HELD, String(guard), guard); // what is sent from here on is behind them
   const isInOrder = Math.min(...missing) > Math.max(-1, ...held);
   const { transaction } = scope;
-  const all = [...held, ...missing];
+  transaction.taken.add({ guards: missing });
   try {
     const { rowCount } = await send(session, scope, missing, isInOrder);
-    if (rowCount < missing.length) transaction.runAgainWith({ guards: all, needGuards: true });
+    if (rowCount < missing.length) transaction.runAgainWith({ needGuards: true });
   } catch (error) {
     if (error instanceof UndefinedObjectError) transaction.runAgainWith({ needGuards: true });
-    if (error instanceof LockNotAvailableError) transaction.runAgainWith({ guards: all });
-    if (isRetried(error)) transaction.precautions.add({ guards: all });
+    if (error instanceof LockNotAvailableError) transaction.runAgainWith({});
+    if (isRetried(error)) transaction.precautions.addAll(transaction.taken);
     throw error;
   }
 }

@@ -6,10 +6,12 @@ import type { IsolationLevel } from '../theory/isolation';
 import { abortion, onAbort } from '../database/abort';
 import type { Signals } from '../database/abort';
 import { PrecautionNeededError, TransactionEndedError } from './errors';
+import { wereTaken } from './guards';
 import type { HotRows, Refusal } from './hot-rows';
 import type { TransactionOptions } from './options';
 import { beginText, patienceOf } from './options';
-import type { Precaution, Precautions } from './precautions';
+import type { Precaution } from './precautions';
+import { Precautions } from './precautions';
 import { Turn } from './turn';
 
 export interface AttemptFacts {
@@ -78,6 +80,7 @@ export class OpenTransaction {
   #refusal: Refusal | undefined;
   readonly #connection: Connection;
   readonly #facts: AttemptFacts;
+  #taken: Precautions | undefined;
   #turn: Turn | undefined;
   /** What is to be done at once when a signal calls it off. */
   #onAbort: ((error: AbortedError) => void) | undefined;
@@ -100,6 +103,11 @@ export class OpenTransaction {
     this.isolation = facts.isolation;
     this.options = facts.options;
     this.precautions = facts.precautions;
+  }
+
+  /** What of the kinds of precautions it has taken on its way: if it is run again, that comes first too. */
+  get taken(): Precautions {
+    return (this.#taken ??= new Precautions());
   }
 
   get hasBegun(): boolean {
@@ -151,6 +159,7 @@ export class OpenTransaction {
 
   /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
   runAgainWith(precaution: Precaution): never {
+    if (this.#taken) this.precautions.addAll(this.#taken);
     this.precautions.add(precaution);
     throw (this.mustRetry ??= new PrecautionNeededError()) as Error;
   }
@@ -250,11 +259,12 @@ export class OpenTransaction {
 
   /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */
   #takePrecautions(): void {
-    for (const statement of this.precautions.statements()) {
+    for (const statement of this.precautions.statements(this.isolation)) {
       this.#sent.push(statement);
       this.#connection.run(statement).catch((error: unknown) => {
         this.#beginFailure ??= error;
         this.#refusal ??= { statement, error };
+        if (wereTaken(statement, error)) this.mustRetry ??= new PrecautionNeededError();
       });
       this.#note({ ...statement, locks: true });
     }

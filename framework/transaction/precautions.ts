@@ -1,6 +1,7 @@
 import { quotedName } from '../database/quoted-name';
 import type { Statement } from '../database/statement';
 import { statementName } from '../database/statement-name';
+import type { IsolationLevel } from '../theory/isolation';
 import { takeGuards } from './guards';
 
 /** A row by its primary key, as the driver sends it. */
@@ -27,7 +28,7 @@ export interface Precaution {
  * in one fixed order, so that those who take precautions only ever wait for one another in a line.
  *
  * LOCK TABLE takes no snapshot: what is read behind it is current, at every level. The other two do; under repeatable
- * read and serializable they are refused (40001) when somebody has changed the row while they waited.
+ * read and serializable they come after it, and are refused (40001) when somebody has changed the row while they waited.
  */
 export class Precautions {
   readonly #tables = new Set<string>();
@@ -50,6 +51,10 @@ export class Precautions {
     return isNeeded;
   }
 
+  addAll(others: Precautions): void {
+    this.add({ tables: [...others.#tables], guards: [...others.#guards], rows: [...others.#rows.values()] });
+  }
+
   add({ tables = [], guards = [], rows = [], needGuards = false }: Precaution): void {
     this.#needGuards ||= needGuards;
     for (const table of tables) this.#tables.add(table);
@@ -67,14 +72,14 @@ export class Precautions {
   }
 
   /** What takes them, to be sent right behind BEGIN. */
-  statements(): Statement[] {
-    const statements: Statement[] = [];
-    if (this.#tables.size > 0) {
-      statements.push(lockTables(this.#tables));
-    }
-    if (this.#guards.size > 0) statements.push(takeGuards(this.#guards));
-    const rows = [...this.#rows].sort(([one], [other]) => (one < other ? -1 : 1));
-    return [...statements, ...rows.map(([, row]) => lockRow(row))];
+  statements(isolation: IsolationLevel): Statement[] {
+    const isCurrent = isolation === 'read committed';
+    const tables = this.#tables.size > 0 ? [lockTables(this.#tables)] : [];
+    // Whoever holds a guard goes on to write: nobody may keep them from a table while waiting for the guard.
+    const nowait = !isCurrent && tables.length > 0;
+    const guards = this.#guards.size > 0 ? [takeGuards(this.#guards, { nowait })] : [];
+    const rows = [...this.#rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => lockRow(row));
+    return [...(isCurrent ? [guards, tables] : [tables, guards]), rows].flat();
   }
 }
 

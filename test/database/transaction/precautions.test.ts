@@ -208,6 +208,7 @@ describe('guards', () => {
         db().transaction(async (tx) => {
           if (tx.attempt === 1) await all();
           await hold(guard);
+          await Account.first();
         }),
       ),
     );

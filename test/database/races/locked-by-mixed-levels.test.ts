@@ -1,0 +1,3 @@
+import { raceAggregates } from './locked-by-suite';
+
+raceAggregates(['read committed', 'repeatable read', 'serializable']);
