@@ -1,5 +1,6 @@
-import { BelongsTo, Column, HasMany, Id, Model, Table } from 'bellwether';
+import { advisoryLock, BelongsTo, Column, HasMany, Id, Model, Table } from 'bellwether';
 import type { BellwetherError } from 'bellwether';
+import { countRoundTrips } from 'bellwether/testing';
 import { barrier, errorOf, setUp, signal, untilBlocked } from '../transaction/support';
 
 @Table('accounts')
@@ -315,5 +316,25 @@ describe('Model.lockAll()', () => {
     expect(await Account.query().sum('balance')).toBe(BigInt(ROWS) * 100n);
     expect(retries.filter((code) => code !== 'E_SERIALIZATION_FAILURE')).toEqual([]);
     if (isolation === 'read committed') expect(retries).toEqual([]);
+  });
+});
+
+describe('round trips', () => {
+  const TRIPS: readonly [string, number, () => Promise<unknown>][] = [
+    ['a bounded wait, its bound put back', 2, () => Account.lock('for update', { timeoutMs: 500 }).find(1n)],
+    ['nowait', 2, () => Account.lock('for update', 'nowait').find(1n)],
+    ['lockAll', 2, () => Account.lockAll([2n, 1n])],
+    ['an advisory lock', 2, () => advisoryLock<[bigint]>('round').take(1n)],
+    ['a bounded one', 2, () => advisoryLock<[bigint]>('round').within(500).take(1n)],
+  ];
+
+  test.each(TRIPS)('%s, the commit included: %d', async (_name, trips, take) => {
+    const counter = await countRoundTrips(database().url);
+    const through = await open({ url: counter.url, poolSize: 1 });
+    await through.use(() => Account.count());
+    const counted = await counter.count(() => through.use(() => through.transaction(take)));
+    await through.close();
+    await counter.close();
+    expect(counted).toBe(trips);
   });
 });
