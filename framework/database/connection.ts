@@ -73,6 +73,11 @@ export class Connection {
     });
   }
 
+  /** Of its process on the server, as the server told when it was opened: a pooler tells something of its own. */
+  get processID(): number {
+    return (this.#client as unknown as CancelTarget).processID;
+  }
+
   /** What it does, or did a moment ago: the answer to what made somebody wait comes when the wait has ended. */
   get doing(): string | undefined {
     const isRecent = this.#slow && performance.now() - this.#slow.answeredAt < RECENT_MS;

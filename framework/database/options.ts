@@ -20,11 +20,12 @@ export interface PoolOptions {
   readonly idleInTransactionTimeoutMs?: number;
   /** Name shown in `pg_stat_activity`. Default `bellwether`. */
   readonly applicationName?: string;
-  /** Named prepared statements. Default true; set false behind a pooler that cannot keep them. */
+  /** Named prepared statements. Default true, and false behind a pooler: say true if that one keeps them. */
   readonly preparedStatements?: boolean;
 }
 
-export type ResolvedPoolOptions = Required<PoolOptions>;
+export type ResolvedPoolOptions = Required<Omit<PoolOptions, 'preparedStatements'>> &
+  Pick<PoolOptions, 'preparedStatements'>;
 
 /** Fills in the defaults and refuses values that cannot work. */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
@@ -36,7 +37,6 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     statementTimeoutMs: 60_000,
     idleInTransactionTimeoutMs: 60_000,
     applicationName: 'bellwether',
-    preparedStatements: true,
     ...definedOnly(options),
   };
   checkUrl(resolved.url);

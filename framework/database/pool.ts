@@ -20,7 +20,7 @@ export class Pool {
   readonly #bus: EventBus;
   readonly #connections = new WeakMap<PoolClient, Connection>();
   #driver: DriverPool;
-  #sendsDefaults = true;
+  #ownsSessions = true;
   #closing: Promise<void> | undefined;
   #retiredBefore = 0;
   readonly #byProcess = new Map<number, Connection>();
@@ -36,9 +36,24 @@ export class Pool {
     this.#driver = this.#newDriver();
   }
 
-  /** Whether the server took our defaults (isolation, timeouts) with the start-up packet. A pooler may refuse. */
-  get sendsDefaults(): boolean {
-    return this.#sendsDefaults;
+  /**
+   * Whether each session is one of the server's, for as long as it is open, with the defaults (isolation, timeouts)
+   * that travel with the start-up packet. Not so behind a pooler, which refuses or drops them, and lends its
+   * sessions by transaction.
+   */
+  get ownsSessions(): boolean {
+    return this.#ownsSessions;
+  }
+
+  /** Says that a pooler was found, by what `connection` was told. */
+  disownSessions(connection: Connection): void {
+    this.#ownsSessions = false;
+    connection.discard(new Error('Opened before it was known that a pooler is in between.'));
+  }
+
+  /** Whether statements are prepared under their names. */
+  get preparesStatements(): boolean {
+    return this.options.preparedStatements ?? this.#ownsSessions;
   }
 
   /** Borrows a session for the time of `body`, and gives it back on every path. The signals call off the wait for it. */
@@ -84,8 +99,10 @@ export class Pool {
   }
 
   #newConnection(client: PoolClient): Connection {
-    const connection = new Connection(client, this.options, this.#witnesses);
-    const { processID } = client as unknown as { processID: number };
+    const { statementTimeoutMs } = this.options;
+    const options = { statementTimeoutMs, preparedStatements: this.preparesStatements };
+    const connection = new Connection(client, options, this.#witnesses);
+    const { processID } = connection;
     this.#byProcess.set(processID, connection);
     client.once('end', () => this.#byProcess.delete(processID));
     return connection;
@@ -125,8 +142,8 @@ export class Pool {
   }
 
   #recoverFrom(error: unknown, signals: Signals): Promise<Connection> {
-    if (this.#sendsDefaults && isRefusedStartupParameter(error)) {
-      this.#sendsDefaults = false;
+    if (this.#ownsSessions && isRefusedStartupParameter(error)) {
+      this.#ownsSessions = false;
       const refused = this.#driver;
       this.#driver = this.#newDriver();
       void refused.end();
@@ -146,7 +163,7 @@ export class Pool {
   #newDriver(): DriverPool {
     return driverPool(this.options, {
       pipeline: true,
-      sendsDefaults: this.#sendsDefaults,
+      sendsDefaults: this.#ownsSessions,
       onLost: (error) => this.#bus.emit('pool:connection-lost', { error }),
     });
   }

@@ -1,6 +1,7 @@
 import type { SpokenEngine } from '../theory/engines';
 import { engineCalling } from '../theory/engines';
 import type { Pool } from './pool';
+import type { Statement } from './statement';
 import { UnsupportedServerError } from './errors';
 import { maskedUrl } from './options';
 import { translateDatabaseError } from './sqlstate';
@@ -14,15 +15,25 @@ export interface ServerFacts {
 
 const OLDEST = 140000;
 
-/** One round trip that tells whether this is a server that the framework can keep its promises on. */
+const PROBE: Statement = {
+  text: `select current_setting('server_version_num')::int, pg_is_in_recovery(), version(), pg_backend_pid(),
+    current_setting('default_transaction_isolation')`,
+  writes: false,
+};
+
+/**
+ * One round trip that tells whether this is a server that the framework can keep its promises on, and whether a
+ * pooler is in between: then the process at the other end is not the one that was told when the session was opened.
+ */
 export async function probeServer(pool: Pool): Promise<ServerFacts> {
   const { rows } = await pool
-    .borrow((connection) =>
-      connection.run({
-        text: `select current_setting('server_version_num')::int, pg_is_in_recovery(), version()`,
-        writes: false,
-      }),
-    )
+    .borrow(async (connection) => {
+      const result = await connection.run(PROBE);
+      const [, , , pid, isolation] = result.rows[0] as [number, boolean, string, number, string];
+      const isOurs = pid === connection.processID && isolation === pool.options.isolation;
+      if (pool.ownsSessions && !isOurs) pool.disownSessions(connection);
+      return result;
+    })
     .catch((error: unknown) => {
       throw translateDatabaseError(error);
     });

@@ -74,7 +74,7 @@ export class WorkerRun {
       const performer = new Performer(session, controller.signal);
       const runner = await run({
         pgPool: pool,
-        noPreparedStatements: !session.pool.options.preparedStatements,
+        noPreparedStatements: !session.pool.preparesStatements,
         concurrency: options.concurrency,
         pollInterval: options.pollIntervalMs,
         noHandleSignals: true,

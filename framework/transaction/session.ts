@@ -161,7 +161,7 @@ export class Session {
   async #onceOn(connection: Connection, statement: Statement, queues: readonly string[]): Promise<StatementResult> {
     try {
       const { isolation = this.pool.options.isolation } = statement;
-      const isDefault = this.pool.sendsDefaults && isolation === this.pool.options.isolation;
+      const isDefault = this.pool.ownsSessions && isolation === this.pool.options.isolation;
       if (isDefault) return await this.#inTurn(connection, statement, queues);
       // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
       const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
@@ -193,7 +193,7 @@ export class Session {
     let queues: readonly string[] = [];
     let failures = 0;
     for (let attempt = 1; ; attempt++) {
-      const queuesOnServer = this.pool.sendsDefaults;
+      const queuesOnServer = this.pool.ownsSessions;
       const own = { owner: this, id, attempt, isolation, options, precautions };
       const facts = { ...own, hotRows: this.#hotRows, queues, queuesOnServer, signals };
       const run = () => this.#observedAttempt(facts, body);
