@@ -45,7 +45,7 @@ const ENQUEUE = `select * from bellwether_jobs.enqueue(name := $1, payload := $2
  * @throws JobsNotInstalledError where the database has no queue
  */
 export function enqueue(job: Job, payload?: NoPayload, options?: EnqueueOptions): Promise<Enqueued>;
-export function enqueue<P>(job: Job<P>, payload: P, options?: EnqueueOptions): Promise<Enqueued>;
+export function enqueue<P>(job: Job<P>, payload: NoInfer<P>, options?: EnqueueOptions): Promise<Enqueued>;
 export async function enqueue<P>(
   { name, options: declared }: Job<P>,
   payload: P | NoPayload = {},

@@ -62,6 +62,9 @@ export class Job<P = NoPayload> {
 // The handler's parameter makes Job<P> contravariant, so that Job<never> is what every job is.
 export type AnyJob = Job<never>;
 
+/** Refuses, at compile time, a handler whose payload JSON cannot carry: a constraint on `P` would only narrow it. */
+type OfJson<P> = P extends JsonObject<P> ? unknown : { readonly 'the payload holds what JSON cannot carry': never };
+
 const declared = new Map<string, AnyJob>();
 
 /** Every job that the modules loaded so far declare. */
@@ -76,12 +79,8 @@ export function declaredJobs(): readonly AnyJob[] {
  *
  * @param name stays in the database with each job: 1 to 128 characters, declared once
  */
-export function job<P extends JsonObject<P> = NoPayload>(name: string, handler: JobHandler<P>): Job<P>;
-export function job<P extends JsonObject<P> = NoPayload>(
-  name: string,
-  options: JobOptions<P>,
-  handler: JobHandler<P>,
-): Job<P>;
+export function job<P = NoPayload>(name: string, handler: JobHandler<P> & OfJson<P>): Job<P>;
+export function job<P = NoPayload>(name: string, options: JobOptions<P>, handler: JobHandler<P> & OfJson<P>): Job<P>;
 export function job<P>(name: string, first: JobOptions<P> | JobHandler<P>, second?: JobHandler<P>): Job<P> {
   const [options, handler] = typeof first === 'function' ? [{}, first] : [first, second!];
   checkName(name);

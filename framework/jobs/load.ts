@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { moduleLoader } from '../migration/load';
+import { moduleLoader } from '../migration/module-loader';
 import { InvalidJobError } from './errors';
 
 /**

@@ -44,7 +44,13 @@ export function schedule(
   payload?: NoPayload,
   options?: ScheduleOptions,
 ): Schedule;
-export function schedule<P>(name: string, cron: string, job: Job<P>, payload: P, options?: ScheduleOptions): Schedule;
+export function schedule<P>(
+  name: string,
+  cron: string,
+  job: Job<P>,
+  payload: NoInfer<P>,
+  options?: ScheduleOptions,
+): Schedule;
 export function schedule<P>(
   name: string,
   cron: string,

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
-import { createJiti } from 'jiti';
 import { currentSession } from '../transaction/current';
 import { checkDefinition } from './definition';
 import type { MigrationDefinition } from './definition';
 import { InvalidMigrationError } from './errors';
 import type { MigrationFile } from './files';
+import { moduleLoader } from './module-loader';
 import { parseSqlFile, splitStatements } from './sql-file';
 
 /** A migration that is ready to run. */
@@ -42,23 +41,6 @@ async function fromCode({ name, path, text, language }: MigrationFile): Promise<
   const definition: unknown = exported.migration ?? byDefault;
   checkDefinition(definition, `The export of ${name}`);
   return definition;
-}
-
-/** Loads modules for the file at `path`, TypeScript too. */
-export function moduleLoader(path: string): ReturnType<typeof createJiti> {
-  return createJiti(path, {
-    fsCache: false, // it may lie in a folder that other users can write to
-    virtualModules: { bellwether: framework() },
-  });
-}
-
-/**
- * The package as migrations import it: the copy that is running, even where `bellwether` resolves to another one or to
- * none. Found by path, and late, for it stands above this folder.
- */
-function framework(): object {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return require(join(__dirname, '..', 'index')) as object;
 }
 
 function fromSql({ name, text }: MigrationFile): MigrationDefinition {
