@@ -6,8 +6,12 @@ import { createJiti } from 'jiti';
 interface Compiler {
   transpileModule(
     source: string,
-    options: { readonly fileName: string; readonly compilerOptions: Readonly<Record<string, unknown>> },
-  ): { readonly outputText: string };
+    options: {
+      readonly fileName: string;
+      readonly compilerOptions: Readonly<Record<string, unknown>>;
+      readonly reportDiagnostics: boolean;
+    },
+  ): { readonly outputText: string; readonly diagnostics?: readonly unknown[] };
   readonly ModuleKind: { readonly CommonJS: number };
   readonly ScriptTarget: { readonly ES2022: number };
 }
@@ -16,20 +20,20 @@ interface Compiler {
  * Loads the module at `path`, and what it imports, TypeScript too. Their `bellwether` is the copy that is running, even
  * where the name resolves to another one or to none.
  *
- * TypeScript is compiled by the project's own compiler where there is one: the loader's cannot do decorators on
- * fields that are only declared, as models have.
+ * TypeScript with decorators is compiled by the project's own compiler, where there is one: the loader's cannot do
+ * those of fields that are only declared, as models have.
  */
 export function moduleLoader(path: string): ReturnType<typeof createJiti> {
   // In no cache on disk: it may lie in a folder that other users can write to.
   const options = { fsCache: false, virtualModules: { bellwether: framework() } };
-  const compiler = compilerFor(path);
-  if (!compiler) return createJiti(path, options);
   const plain = createJiti(path, options);
   return createJiti(path, {
     ...options,
-    transform: (module) => ({
-      code: module.ts ? compiled(compiler, module.source, module.filename ?? path) : plain.transform(module),
-    }),
+    transform: (module) => {
+      const isDecorated = module.ts === true && /^\s*@[a-z]/im.test(module.source);
+      const code = isDecorated ? compiled(module.source, module.filename ?? path) : undefined;
+      return { code: code ?? plain.transform(module) };
+    },
   });
 }
 
@@ -51,7 +55,10 @@ function compilerFor(path: string): Compiler | undefined {
   return undefined;
 }
 
-function compiled(compiler: Compiler, source: string, fileName: string): string {
+/** @returns undefined where there is no compiler, or the text is not TypeScript: the loader says so better */
+function compiled(source: string, fileName: string): string | undefined {
+  const compiler = compilerFor(fileName);
+  if (!compiler) return undefined;
   const compilerOptions = {
     module: compiler.ModuleKind.CommonJS,
     target: compiler.ScriptTarget.ES2022,
@@ -61,5 +68,6 @@ function compiled(compiler: Compiler, source: string, fileName: string): string 
     useDefineForClassFields: false,
     inlineSourceMap: true,
   };
-  return compiler.transpileModule(source, { fileName, compilerOptions }).outputText;
+  const output = compiler.transpileModule(source, { fileName, compilerOptions, reportDiagnostics: true });
+  return output.diagnostics?.length === 0 ? output.outputText : undefined;
 }
