@@ -48,6 +48,8 @@ export type { Direction, LockStrength, LockWait } from './query/plan';
 export { connect } from './client/connect';
 export type { ConnectOptions } from './client/connect';
 export type { Database } from './client/database';
+export { GUARANTEES } from './transaction/consistency-session';
+export type { ConsistencySession, Guarantee, SessionOptions } from './transaction/consistency-session';
 export { advisoryLock } from './transaction/advisory-lock';
 export type { AdvisoryLock, KeyPart } from './transaction/advisory-lock';
 export { unsafeReads } from './transaction/held-reads';

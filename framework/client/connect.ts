@@ -1,6 +1,7 @@
 import { resolvePoolOptions } from '../database/options';
 import type { PoolOptions } from '../database/options';
 import { probeServer } from '../database/probe';
+import { Replicas } from '../database/replicas';
 import { startEmbedded } from '../embedded/embedded-server';
 import type { IsolationLevel } from '../theory/isolation';
 import { offerAsDefault } from '../transaction/current';
@@ -12,6 +13,13 @@ export interface ConnectOptions<L extends IsolationLevel = IsolationLevel> exten
 > {
   /** Isolation of what declares none, single statements too. Default `serializable`. */
   readonly isolation?: L;
+  /**
+   * Addresses of streaming replicas of the same server: inside of `db.session(…)` reads go there, else nothing does.
+   * Each gets a pool of its own, with these same options; at repeatable read, since a replica refuses serializable.
+   */
+  readonly replicas?: readonly string[];
+  /** How long nothing is sent to a replica that could not be reached, in milliseconds. Default 5,000. */
+  readonly replicaRetryMs?: number;
   /** Hears what the embedded server does while it starts, which takes a second or two the first time. */
   readonly onProgress?: (step: string) => void;
 }
@@ -26,11 +34,15 @@ export interface ConnectOptions<L extends IsolationLevel = IsolationLevel> exten
  */
 export async function connect<L extends IsolationLevel = 'serializable'>({
   onProgress,
+  replicas = [],
+  replicaRetryMs = 5_000,
   ...options
 }: ConnectOptions<L> = {}): Promise<Database<L>> {
   const server = await addressOf(options.url, onProgress);
   try {
     const session = new Session(resolvePoolOptions({ ...options, url: server.url }));
+    const { pool, bus } = session;
+    if (replicas.length > 0) session.replicas = new Replicas(replicas, pool.options, bus, replicaRetryMs);
     try {
       const facts = await probeServer(session.pool);
       session.engine = facts.engine;

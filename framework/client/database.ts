@@ -4,6 +4,12 @@ import { maskedUrl } from '../database/options';
 import { kyselyOf } from '../query/kysely-driver';
 import type { EventName, FrameworkEvents } from '../telemetry/events';
 import type { IsolationLevel } from '../theory/isolation';
+import type { SessionOptions } from '../transaction/consistency-session';
+import {
+  ConsistencySession,
+  currentConsistencySession,
+  runInConsistencySession,
+} from '../transaction/consistency-session';
 import { runOutside } from '../transaction/context';
 import { runWithSession, withdrawAsDefault } from '../transaction/current';
 import type { TransactionOptions } from '../transaction/options';
@@ -72,6 +78,25 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
     return this.transaction({ isolation: 'repeatable read', readOnly: true }, body);
   }
 
+  /**
+   * Lets the reads of `body` that are outside of any transaction, and its snapshots, go to replicas, on the terms of
+   * the guarantees that it names; writes and transactions go to the primary. A replica that is not far enough is waited
+   * for up to `timeoutMs`; then the read goes to the primary.
+   *
+   * Positions in the log are asked for in the flights of reads and commits, so a session costs no round trip, but one
+   * for each snapshot on a replica.
+   *
+   * @throws InvalidSessionTokenError when `token` is none
+   * @throws ReplicaBehindError from reads, with `ifBehind: 'fail'`
+   */
+  session<T>(body: (session: ConsistencySession) => Promise<T>): Promise<T>;
+  session<T>(options: SessionOptions, body: (session: ConsistencySession) => Promise<T>): Promise<T>;
+  async session<T>(first: SessionOptions | SessionBody<T>, second?: SessionBody<T>): Promise<T> {
+    const [options, body] = typeof first === 'function' ? [{}, first] : [first, second!];
+    const session = new ConsistencySession(options, currentConsistencySession(this.#session));
+    return runWithSession(this.#session, () => runInConsistencySession(this.#session, session, () => body(session)));
+  }
+
   /** Runs `body` as if no transaction were around it, for work that is to outlive the one under way. */
   outsideTransaction<T>(body: () => T): T {
     return runOutside(body);
@@ -119,9 +144,10 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
   /** Waits for what is under way, then closes all connections. An embedded server stops after its last user. */
   async close(): Promise<void> {
     withdrawAsDefault(this.#session);
-    await this.#session.pool.close();
+    await Promise.all([this.#session.pool.close(), this.#session.replicas?.close()]);
     await this.#release();
   }
 }
 
+type SessionBody<T> = (session: ConsistencySession) => Promise<T>;
 type Body<T> = (tx: Transaction<never>) => Promise<T>;

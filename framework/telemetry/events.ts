@@ -42,6 +42,8 @@ export interface FrameworkEvents {
   'worker:error': { error: unknown };
   /** An idle connection of the pool died; the pool opens another when one is needed. */
   'pool:connection-lost': { error: unknown };
+  /** Nothing is sent to this replica for a while: it does not answer, or it is no replica any more. */
+  'replica:left': { host: string; why: 'unreachable' | 'not a replica'; error: unknown };
 }
 
 /** The job's name, its id in the queue, and which attempt it is. */

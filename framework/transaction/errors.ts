@@ -234,3 +234,30 @@ export class NotConnectedError extends BellwetherError {
     });
   }
 }
+
+/** The text is no token of a session. */
+export class InvalidSessionTokenError extends BellwetherError {
+  override readonly code = 'E_INVALID_SESSION_TOKEN';
+  override readonly recovery = 'fix-the-input';
+
+  constructor() {
+    super({
+      what: 'The text given as a token is none that a session gave out.',
+      remedy: 'Begin a session without a token; what was read or written before it is then not taken into account.',
+    });
+  }
+}
+
+/** No replica has replayed what the session has written or read. */
+export class ReplicaBehindError extends BellwetherError {
+  override readonly code = 'E_REPLICA_BEHIND';
+  override readonly recovery = 'try-later';
+
+  constructor(waitedMs: number) {
+    super({
+      what: `No replica was far enough for the session within ${waitedMs} ms.`,
+      remedy: "Try later, wait longer with timeoutMs, or let reads go to the primary with ifBehind: 'primary'.",
+      details: { waitedMs },
+    });
+  }
+}

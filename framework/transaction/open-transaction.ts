@@ -1,5 +1,6 @@
 import { tick } from '../attributes/record-state';
 import type { Connection, Statement, StatementResult } from '../database/connection';
+import { withPosition } from './consistency-session';
 import { AbortedError } from '../database/errors';
 import { isConnectionLoss } from '../database/sqlstate';
 import type { IsolationLevel } from '../theory/isolation';
@@ -217,7 +218,9 @@ export class OpenTransaction {
   }
 
   async #end(text: string): Promise<StatementResult> {
-    const answer = this.#connection.run({ text, writes: false });
+    const sent = this.#connection.run({ text, writes: false });
+    const kind = this.#mayHaveWritten ? 'written' : 'read';
+    const answer = text === 'commit' ? withPosition(this.owner, this.#connection, sent, kind) : sent;
     if (this.#turn) await Promise.allSettled([answer, this.#turn.leave()]);
     return answer;
   }

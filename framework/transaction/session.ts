@@ -4,6 +4,7 @@ import type { Signals } from '../database/abort';
 import type { Connection, Statement, StatementResult } from '../database/connection';
 import { Pool } from '../database/pool';
 import type { ResolvedPoolOptions } from '../database/options';
+import type { Replica, Replicas } from '../database/replicas';
 import { StalePreparedStatementError } from '../database/errors';
 import { connectionLost, isConnectionLoss, isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import { EventBus } from '../telemetry/events';
@@ -12,6 +13,7 @@ import { runAttempt } from './attempt';
 import type { AttemptOutcome } from './attempt';
 import type { AttemptFacts } from './open-transaction';
 import { pauseAfter } from './backoff';
+import { withPosition } from './consistency-session';
 import type { Decision } from './context';
 import { currentDecision, currentScope, currentSignals, runInScope, runWithSignal } from './context';
 import { runEffects } from './effects';
@@ -24,6 +26,7 @@ import { assertFits } from './nesting';
 import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS, patienceOf } from './options';
 import type { TransactionOptions } from './options';
 import { Precautions } from './precautions';
+import { isReplicaLost, readOnReplica, replicaFor } from './replica-reads';
 import type { Scope } from './scope';
 import { Transaction } from './transaction';
 import { Turn } from './turn';
@@ -57,6 +60,9 @@ export class Session {
   readonly bus = new EventBus();
   /** Whose isolation levels these are; until the server was asked, nobody's. */
   engine: SpokenEngine | 'unknown' = 'unknown';
+
+  /** Where reads in a consistency session may go. */
+  replicas: Replicas | undefined;
 
   readonly #hotRows = new HotRows();
   readonly #turns = new LocalTurns();
@@ -128,6 +134,9 @@ export class Session {
 
   async #alone(statement: Statement): Promise<StatementResult> {
     noteLoneWork();
+    const isRead = statement.writes === false && !statement.locks;
+    const answered = this.replicas && isRead ? await readOnReplica(this, this.replicas, statement) : undefined;
+    if (answered) return answered;
     const begunAt = performance.now();
     const signals = currentSignals();
     let queues = statement.writes === false ? [] : this.#hotRows.queuesFor(statement);
@@ -162,10 +171,13 @@ export class Session {
     try {
       const { isolation = this.pool.options.isolation } = statement;
       const isDefault = this.pool.ownsSessions && isolation === this.pool.options.isolation;
-      if (isDefault) return await this.#inTurn(connection, statement, queues);
+      const kind = statement.writes === false ? 'read' : 'written';
+      if (isDefault) return await withPosition(this, connection, this.#inTurn(connection, statement, queues), kind);
       // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
       const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
-      const sent = [begun, connection.run(statement), connection.run({ text: 'commit' })] as const;
+      const answer = connection.run(statement);
+      const committed = withPosition(this, connection, connection.run({ text: 'commit' }), kind);
+      const sent = [begun, answer, committed] as const;
       await Promise.allSettled(sent); // all are answered before the session is somebody else's
       return (await Promise.all(sent))[1];
     } catch (error) {
@@ -192,11 +204,13 @@ export class Session {
     const precautions = new Precautions();
     let queues: readonly string[] = [];
     let failures = 0;
+    const replica = await this.#replicaFor(options);
     for (let attempt = 1; ; attempt++) {
+      const pool = attempt === 1 ? (replica?.pool ?? this.pool) : this.pool;
       const queuesOnServer = this.pool.ownsSessions;
       const own = { owner: this, id, attempt, isolation, options, precautions };
       const facts = { ...own, hotRows: this.#hotRows, queues, queuesOnServer, signals };
-      const run = () => this.#observedAttempt(facts, body);
+      const run = () => this.#observedAttempt(pool, facts, body);
       const outcome = await (queuesOnServer || queues.length === 0 ? run() : this.#turns.inTurn(queues, signals, run));
       if (outcome.kind === 'committed') {
         const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
@@ -205,6 +219,10 @@ export class Session {
       }
       if (outcome.kind === 'unknown') throw outcome.error;
       try {
+        if (attempt === 1 && replica && isReplicaLost(outcome.error)) {
+          replica.leave('unreachable', outcome.error);
+          continue; // on the primary
+        }
         if (!outcome.again) throw outcome.error;
         const isAtOnce = outcome.again === 'at once' && attempt - failures <= MOST_RUNS_FOR_PRECAUTIONS;
         if (!isAtOnce) failures += 1;
@@ -257,11 +275,21 @@ export class Session {
     }
   }
 
-  async #observedAttempt<T>(facts: AttemptFacts, body: (tx: Transaction) => Promise<T>): Promise<AttemptOutcome<T>> {
+  /** For a transaction that can run on a replica, one that is far enough for the session around it. */
+  async #replicaFor(options: TransactionOptions): Promise<Replica | undefined> {
+    const isSnapshot = options.readOnly && options.isolation === 'repeatable read';
+    return this.replicas && isSnapshot ? replicaFor(this, this.replicas) : undefined;
+  }
+
+  async #observedAttempt<T>(
+    pool: Pool,
+    facts: AttemptFacts,
+    body: (tx: Transaction) => Promise<T>,
+  ): Promise<AttemptOutcome<T>> {
     const { id: transactionId, attempt, isolation, options } = facts;
     const begunAt = performance.now();
     this.bus.emit('transaction:begin', { transactionId, name: options.name, isolation, attempt });
-    const outcome = await runAttempt(this.pool, this.bus, facts, body);
+    const outcome = await runAttempt(pool, this.bus, facts, body);
     this.bus.emit('transaction:end', {
       transactionId,
       name: options.name,
