@@ -47,8 +47,14 @@ class Card extends Model {
   @Id('uuid') declare readonly id: string;
   @BelongsTo(() => Account) declare account: BelongsTo<Account>;
 }
+@Table('notes')
+class Note extends Model {
+  @Id() declare readonly id: bigint;
+  @BelongsTo(() => [Branch, Account], { polymorphic: true }) declare subject: BelongsTo<Branch | Account>;
+}
 declare const account: Account;
 declare const branch: Branch;
+declare const card: Card;
 
 export type Names = [
   Expect<Equal<AttributeName<Account>, 'id' | 'owner' | 'balance' | 'visits' | 'rate' | 'tags' | 'settings' | 'state'>>,
@@ -177,6 +183,31 @@ test('making and changing records', () =>
     void branch.accounts.new({ owner: 'Ann' });
     // @ts-expect-error wrong value
     void branch.accounts.create({ owner: 1 });
+  }));
+
+test('polymorphic associations', () =>
+  typesOnly(async () => {
+    void Note.create({ subject: branch });
+    void Note.where({ subject: [branch, account] });
+    const [note] = await Note.include('subject');
+    // @ts-expect-error a key alone does not say of which model it is
+    void Note.create({ subject: 1n });
+    // @ts-expect-error nor in a condition
+    void Note.where({ subject: 1n });
+    // @ts-expect-error a card is neither
+    void Note.create({ subject: card });
+    class Wrong extends Model {
+      // @ts-expect-error one of the models is left out
+      @BelongsTo(() => [Branch, Account], { polymorphic: true }) declare a: BelongsTo<Branch>;
+      // @ts-expect-error optional, but never null
+      @BelongsTo(() => ({ b: Branch }), { polymorphic: true, optional: true }) declare b: BelongsTo<Branch>;
+      // @ts-expect-error several models without saying so
+      @BelongsTo(() => [Branch, Account]) declare c: BelongsTo<Branch | Account>;
+      // @ts-expect-error the other model has no such association
+      @HasMany(() => Note, { as: 'nonsense' }) declare d: HasMany<Note>;
+      @HasMany(() => Note, { as: 'subject' }) declare e: HasMany<Note>;
+    }
+    return [note!.subject.value, Wrong] satisfies [Branch | Account, typeof Wrong];
   }));
 
 test('included associations', () =>

@@ -10,9 +10,10 @@ import { errorOf } from '../transaction/support';
 
 const MODELS = {
   'models/owner.ts': `
-    import { Column, HasMany, Id, Model, Table, Unique, Validates } from 'bellwether';
+    import { Column, HasMany, Id, Invariant, Model, Table, Unique, Validates } from 'bellwether';
     import { Pet } from './animals/pet';
     @Table('owners')
+    @Invariant<Owner>('few', { having: 'count(*) < 99' })
     export class Owner extends Model {
       @Id() declare readonly id: bigint;
       @Column() @Unique({ caseInsensitive: true }) declare email: string;
@@ -82,6 +83,7 @@ test('what is missing is named, with the SQL that mends it; once it is run, all 
     '  Pet.owner: no foreign key on "owner_id" stands beneath @BelongsTo; raw SQL could break it.',
     '',
     'Held by the framework alone, since no constraint can say it:',
+    '  Owner: @Invariant "few"; raw SQL could break it.',
     '  Owner.looksRight: @Validates.',
     '',
     'What would put them beneath, for `bellwether migrate new <name> --sql`:',
@@ -93,7 +95,10 @@ test('what is missing is named, with the SQL that mends it; once it is run, all 
   ]);
   const json = await run('db', 'verify', '--json', '--models', GOOD);
   const findings = JSON.parse(json.printed) as Finding[];
-  expect([json.status, findings.map(({ kind }) => kind)]).toEqual([1, ['mismatch', 'framework', 'mismatch', 'loose']]);
+  expect([json.status, findings.map(({ kind }) => kind)]).toEqual([
+    1,
+    ['mismatch', 'framework', 'framework', 'mismatch', 'loose'],
+  ]);
   for (const { sql } of findings) if (sql !== undefined) await database.pool.query(sql);
   const after = await run('db', 'verify', '--models', GOOD);
   expect(after.status).toBe(0);
