@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import type { ErrorParts } from '../core/errors';
 import { BellwetherError } from '../core/errors';
 import { deadlockOf } from './deadlock';
@@ -100,9 +101,10 @@ export interface PostgresError extends Error {
   readonly file?: string;
 }
 
-// By shape, not by `instanceof`: two copies of pg in one node_modules would break the latter.
+// By shape, not by `instanceof`: two copies of pg in one node_modules would break the latter. Classes begin with a
+// digit or with F, H, P or X (manual, appendix A), and so not like EPIPE, which is the socket's.
 export function isPostgresError(error: unknown): error is PostgresError {
-  return error instanceof Error && /^[0-9A-Z]{5}$/.test((error as { code?: string }).code ?? '');
+  return isNativeError(error) && /^[0-9FHPX][0-9A-Z]{4}$/.test((error as { code?: string }).code ?? '');
 }
 
 /**
@@ -111,7 +113,7 @@ export function isPostgresError(error: unknown): error is PostgresError {
  */
 export function isConnectionLoss(error: unknown): boolean {
   if (isPostgresError(error)) return /^(08|57P0|25P03|25P04)/.test(error.code);
-  if (!(error instanceof Error)) return false;
+  if (!isNativeError(error)) return false; // also one of another realm, as sockets give to code in a VM context
   const { code } = error as { code?: string };
   return (
     /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|ENETUNREACH)$/.test(code ?? '') ||
