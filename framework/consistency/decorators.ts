@@ -65,6 +65,9 @@ export type InvariantOptions<T extends object> = OverOne<T> | OverMany<T> | Over
  *
  * @param name says what is kept, and names the rule in errors: `joint cover`
  */
+export function Invariant<T extends object>(name: string, options: OverOne<T>): (model: ClassOf<T>) => void;
+export function Invariant<T extends object>(name: string, options: OverMany<T>): (model: ClassOf<T>) => void;
+export function Invariant<T extends object>(name: string, options: OverAll): (model: ClassOf<T>) => void;
 export function Invariant<T extends object>(name: string, options: InvariantOptions<T>) {
   return (model: ClassOf<T>): void => modelRegistry.declare(model, { kind: 'invariant', ...factOf(name, options) });
 }

@@ -28,13 +28,13 @@ export async function holdGuards(session: Session, wanted: Iterable<number>): Pr
   const held = heldGuards(scope);
   const missing = [...new Set(wanted)].filter((guard) => !held.has(guard));
   if (missing.length === 0) return;
-  for (const guard of missing) scope.notes.add(HELD, String(guard), guard); // what is sent from here on is behind them
   const isInOrder = Math.min(...missing) > Math.max(-1, ...held);
   const { transaction } = scope;
   transaction.taken.add({ guards: missing });
   try {
     const { rowCount } = await send(session, scope, missing, isInOrder);
     if (rowCount < missing.length) transaction.runAgainWith({ needGuards: true });
+    for (const guard of missing) scope.notes.add(HELD, String(guard), guard);
   } catch (error) {
     if (error instanceof UndefinedObjectError) transaction.runAgainWith({ needGuards: true });
     if (error instanceof LockNotAvailableError) transaction.runAgainWith({});

@@ -40,15 +40,26 @@ export class Bid extends Model {
   }
 }
 
+/** Like a bid, but without callbacks: what is read of others is read by the operation. */
+@Table('offers')
+@LockedBy<Offer>('auction')
+export class Offer extends Model {
+  @Id() declare readonly id: bigint;
+  @BelongsTo(() => Auction) declare auction: BelongsTo<Auction>;
+  @Column('integer') declare auctionId: number;
+  @Column('integer') declare amount: number;
+}
+
 /** The auctions whose bids' callbacks have run. */
 export const during: number[] = [];
 
 export const AUCTION_TABLES = `
   create table houses (id int primary key);
   create table auctions (id int primary key, house_id int, is_closed boolean not null);
+  create table offers (id bigint generated always as identity primary key, auction_id int not null, amount int not null);
   create table bids (id bigint generated always as identity primary key, auction_id int not null, amount int not null);
 `;
 
-export const FRESH_AUCTIONS = `truncate houses, auctions, bids restart identity;
+export const FRESH_AUCTIONS = `truncate houses, auctions, bids, offers restart identity;
     insert into houses values (1), (2);
     insert into auctions values (1, 1, false), (2, 2, false), (3, null, false)`;

@@ -1,5 +1,5 @@
 import type { Database, IsolationLevel } from 'bellwether';
-import { Auction, AUCTION_TABLES, Bid, FRESH_AUCTIONS, House } from '../consistency/auction-house';
+import { Auction, AUCTION_TABLES, Bid, FRESH_AUCTIONS, House, Offer } from '../consistency/auction-house';
 import { barrier, errorOf, setUp } from '../transaction/support';
 
 /** Operations on the aggregates of auctions, at once, by turns at each of the levels. */
@@ -18,7 +18,7 @@ export function raceAggregates(levels: readonly IsolationLevel[]): void {
   }
 
   test.each([4, 16, 64])(
-    'forty callers bid on two auctions with a pool of %d: each sees the highest before it',
+    'forty callers offer more than the highest in two auctions with a pool of %d: each sees the highest before it',
     async (poolSize) => {
       const pool = await poolOf(poolSize);
       const before = await deadlocks();
@@ -27,13 +27,17 @@ export function raceAggregates(levels: readonly IsolationLevel[]): void {
           Array.from({ length: 40 }, (_, n) =>
             pool.transaction({ isolation: levels[n % levels.length]! }, async () => {
               await House.count(); // a snapshot from before the lock
-              await Bid.create({ auction: 1 + (n % 2), amount: 1 });
+              const offer = await Offer.create({ auction: 1 + (n % 2), amount: 0 });
+              const highest = await Offer.where({ auctionId: offer.auctionId }).maximum('amount');
+              await offer.update({ amount: highest! + 1 });
             }),
           ),
         ),
       );
       expect(
-        await rows('select auction_id, count(distinct amount)::int as n, max(amount) from bids group by 1 order by 1'),
+        await rows(
+          'select auction_id, count(distinct amount)::int as n, max(amount) from offers group by 1 order by 1',
+        ),
       ).toEqual([1, 2].map((auction_id) => ({ auction_id, n: 20, max: 20 })));
       expect((await deadlocks()) - before).toBe(0);
     },
