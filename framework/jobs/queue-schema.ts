@@ -52,17 +52,17 @@ declare
   task int;
 begin
   if enqueue.key is not null then
-    insert into bellwether_jobs.keys (name, key, job_id, expires_at)
-      values (enqueue.name, enqueue.key, new_id, expiry) on conflict do nothing;
-    if not found then
+    loop
+      insert into bellwether_jobs.keys (name, key, job_id, expires_at)
+        values (enqueue.name, enqueue.key, new_id, expiry) on conflict do nothing;
+      exit when found;
       update bellwether_jobs.keys as k set job_id = new_id, expires_at = expiry
         where k.name = enqueue.name and k.key = enqueue.key and k.expires_at <= now();
-      if not found then
-        select k.job_id, false into enqueue.job_id, enqueue.is_new
-          from bellwether_jobs.keys k where k.name = enqueue.name and k.key = enqueue.key;
-        return;
-      end if;
-    end if;
+      exit when found;
+      select k.job_id, false into enqueue.job_id, enqueue.is_new
+        from bellwether_jobs.keys k where k.name = enqueue.name and k.key = enqueue.key;
+      if found then return; end if; -- else it expired, and was swept away in between
+    end loop;
   end if;
   select t.id into task from graphile_worker._private_tasks t where t.identifier = enqueue.name;
   if not found then
@@ -151,13 +151,15 @@ begin
       and not exists (select from graphile_worker._private_jobs j where j.locked_by = any (theirs));
 end $$;
 
--- Retires the workers whose lock nobody has held for that long. own: the caller's lease.
+-- Retires the workers whose lock nobody has held for that long, and sweeps expired keys. own: the caller's lease.
 create or replace function bellwether_jobs.take_over(own int, after_ms bigint)
 returns table (job_id bigint, name text, attempts int, is_dead boolean)
 language plpgsql as $$
 declare suspect int;
 begin
   if not pg_try_advisory_xact_lock(${LEASE_LOCKS}, 0) then return; end if;
+  delete from bellwether_jobs.keys where ctid = any (array (
+    select k.ctid from bellwether_jobs.keys k where k.expires_at <= now() limit 1000 for update skip locked));
   for suspect in select distinct w.lease from bellwether_jobs.workers w where w.lease <> own loop
     if not pg_try_advisory_xact_lock(${LEASE_LOCKS}, suspect) then
       update bellwether_jobs.workers w set missed_at = null where w.lease = suspect and w.missed_at is not null;

@@ -262,6 +262,13 @@ test('all sessions of the workers are cut while a job runs: it ends once, and th
   expect([runs, await struck()]).toEqual([2, ['1', '2']]);
 });
 
+test('keys that have expired are swept away, others are kept', async () => {
+  await database().pool.query(`insert into bellwether_jobs.keys values ('bell', 'old', 1, now() - interval '1 second'),
+    ('bell', 'young', 2, now() + interval '1 day'), ('bell', 'eternal', 3, null)`);
+  await start();
+  await until(database(), `select true from bellwether_jobs.keys having count(*) = 2 and min(job_id) = 2`);
+});
+
 test('concurrency: as many jobs at once as declared', async () => {
   const arrive = barrier(3);
   const ended = hears('job:end');
