@@ -77,7 +77,7 @@ test('the session that shows that a process lives is cut: it comes back, and kee
   expect([ended.heard.length, taken.heard.length, await struck()]).toEqual([1, 0, ['1']]);
 });
 
-test('a process that was thought dead: its signal is aborted, nothing of it is committed, and another has the job', async () => {
+test('a process that was thought dead: nothing of it is committed, and another has the job', async () => {
   const ended = listen(db(), 'job:end');
   const failed = listen(db(), 'job:failed');
   const workers = await startWorkers(db(), { jobs: [here], concurrency: 1, pollIntervalMs: 100 });
@@ -91,7 +91,6 @@ test('a process that was thought dead: its signal is aborted, nothing of it is c
     where l.locktype = 'advisory' and d.datname = current_database() and l.granted and l.objid > 0;
     update graphile_worker._private_jobs set locked_at = null, locked_by = null;
     delete from bellwether_jobs.workers`);
-  await until(database(), 'select true from bellwether_jobs.lease where last_value >= 1');
   await held.query('commit');
   held.release();
   await failed.times(1);
