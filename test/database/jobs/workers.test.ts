@@ -262,6 +262,38 @@ test('all sessions of the workers are cut while a job runs: it ends once, and th
   expect([runs, await struck()]).toEqual([2, ['1', '2']]);
 });
 
+test('thought dead by the others: the signal says so at once, and the workers start anew under another lease', async () => {
+  const begun = signal();
+  const ended = hears('job:end');
+  const reasons: unknown[] = [];
+  handler = (_payload, { job: { attempt }, signal: stop }) => {
+    begun.give();
+    if (attempt > 1) return Promise.resolve();
+    return new Promise((_resolve, reject) =>
+      stop.addEventListener('abort', () => {
+        reasons.push(stop.reason);
+        reject(new Error('interrupted'));
+      }),
+    );
+  };
+  await start({ concurrency: 1 });
+  await enqueue(bell, { saleId: '1' });
+  await begun.promise;
+  const { rows } = await database().pool.query<{ lease: number }>(
+    'delete from bellwether_jobs.workers returning lease',
+  );
+  await database().pool.query(`update graphile_worker._private_jobs set locked_by = 'another'`);
+  await database().pool.query(
+    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = $1 and granted
+      and database = (select oid from pg_database where datname = current_database())`,
+    [rows[0]!.lease],
+  );
+  await until(database(), 'select true from bellwether_jobs.workers where lease > $1', [rows[0]!.lease]);
+  expect(reasons).toEqual([expect.objectContaining({ code: 'E_LEASE_LOST' })]);
+  await database().pool.query('update graphile_worker._private_jobs set locked_by = null, locked_at = null');
+  await ended.times(1);
+});
+
 test('keys that have expired are swept away, others are kept', async () => {
   await database().pool.query(`insert into bellwether_jobs.keys values ('bell', 'old', 1, now() - interval '1 second'),
     ('bell', 'young', 2, now() + interval '1 day'), ('bell', 'eternal', 3, null)`);
