@@ -104,10 +104,15 @@ describe('withdrawals under the joint rule', () => {
 describe('the total while a save runs', () => {
   const watch = async (total: typeof totalBalance) => {
     const holder = await createHolder({ checking: 1000n });
-    const saves = Array.from({ length: 10 }, () => bank.save({ customerId: holder.customer.id, amount: 100n }));
-    const totals = await Promise.all(Array.from({ length: 10 }, () => total(holder.customer.id)));
-    await Promise.all(saves);
-    return totals.map((seen) => seen.total);
+    let isSaving = true;
+    const save = () => bank.save({ customerId: holder.customer.id, amount: 100n });
+    const saves = Promise.all(Array.from({ length: 10 }, save)).finally(() => (isSaving = false));
+    const totals: bigint[] = [];
+    const look = async () => {
+      while (isSaving) totals.push((await total(holder.customer.id)).total);
+    };
+    await Promise.all([saves, ...Array.from({ length: 4 }, look)]);
+    return totals;
   };
 
   test('never flickers', () =>
