@@ -9,6 +9,7 @@ import type { DeadlockWitnesses } from './deadlock';
 import { driverPool } from './driver-pool';
 import { AbortedError, DatabaseClosedError, PoolExhaustedError } from './errors';
 import type { ResolvedPoolOptions } from './options';
+import type { TransactionIds } from './transaction-ids';
 
 /** What processes of the server do, or did last. */
 const ACTIVITY = 'select pid, query from pg_stat_activity where pid = any($1::int[]) and query is not null';
@@ -17,6 +18,8 @@ const ASK_MS = 500;
 /** The pool of sessions of one database. */
 export class Pool {
   readonly options: ResolvedPoolOptions;
+  /** Known once the server was asked. */
+  transactionIds: TransactionIds | undefined;
   readonly #bus: EventBus;
   readonly #connections = new WeakMap<PoolClient, Connection>();
   #driver: DriverPool;

@@ -5,6 +5,7 @@ import type { Statement } from './statement';
 import { UnsupportedServerError } from './errors';
 import { maskedUrl } from './options';
 import { translateDatabaseError } from './sqlstate';
+import { TransactionIds } from './transaction-ids';
 
 export interface ServerFacts {
   /** As PostgreSQL counts: 180004 is 18.4. */
@@ -17,7 +18,7 @@ const OLDEST = 140000;
 
 const PROBE: Statement = {
   text: `select current_setting('server_version_num')::int, pg_is_in_recovery(), version(), pg_backend_pid(),
-    current_setting('default_transaction_isolation')`,
+    current_setting('default_transaction_isolation'), pg_snapshot_xmax(pg_current_snapshot())::text`,
   writes: false,
 };
 
@@ -29,7 +30,8 @@ export async function probeServer(pool: Pool): Promise<ServerFacts> {
   const { rows } = await pool
     .borrow(async (connection) => {
       const result = await connection.run(PROBE);
-      const [, , , pid, isolation] = result.rows[0] as [number, boolean, string, number, string];
+      const [, , , pid, isolation, xid] = result.rows[0] as [number, boolean, string, number, string, string];
+      pool.transactionIds = new TransactionIds(BigInt(xid));
       const isOurs = pid === connection.processID && isolation === pool.options.isolation;
       if (pool.ownsSessions && !isOurs) pool.disownSessions(connection);
       return result;

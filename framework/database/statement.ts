@@ -15,6 +15,8 @@ export interface Statement {
   readonly takesSnapshot?: boolean;
   /** `text` leaves values as PostgreSQL prints them, for a hydrator; `typed` converts by type. Default `typed`. */
   readonly valuesAs?: 'text' | 'typed';
+  /** Where `xmin` stands in each row that it gives back: of rows that it has written itself. */
+  readonly xminAt?: number;
   /** The rows that it names by primary key. Transactions that collide over them queue for them. */
   readonly about?: RowNames | undefined;
 }

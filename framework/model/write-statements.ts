@@ -22,7 +22,7 @@ export function insertStatement(schema: ModelSchema, state: RecordState, parents
   const properties = writtenProperties(schema, state).filter((property) => state.assigned[property] !== undefined);
   const values = [...encodedValues(schema, state, properties), ...parentKeys(state, parents)];
   const shape = `insert ${schema.id}|${properties.join(',')}|${parentShape(parents)}`;
-  return statementFor(shape, values, true, (binder) => {
+  const build = (binder: Binder) => {
     const table = sql.table(schema.table);
     const returning = returned(schema);
     if (properties.length === 0 && parents.length === 0) {
@@ -35,7 +35,8 @@ export function insertStatement(schema: ModelSchema, state: RecordState, parents
         ? sql`values (${sql.join(bound)})`
         : sql`select ${sql.join(bound)} from ${lockedParents(parents, binder)}`;
     return compilable(sql`insert into ${table} (${names}) ${source} ${returning}`);
-  });
+  };
+  return { ...statementFor(shape, values, true, build), xminAt: schema.columns.length };
 }
 
 /** UPDATE of the version that was read, giving back the whole row; no row comes back when it is another by now. */
@@ -64,7 +65,7 @@ export function updateStatement(
       sql`update ${sql.table(schema.table)} set ${sql.join(sets)} ${from} where ${versionMatches(schema, binder)} ${returned(schema)}`,
     );
   };
-  return statementFor(shape, values, true, build, rowOf(schema, state));
+  return { ...statementFor(shape, values, true, build, rowOf(schema, state)), xminAt: schema.columns.length };
 }
 
 /** DELETE of the version that was read. */

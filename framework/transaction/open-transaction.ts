@@ -3,6 +3,7 @@ import type { Connection, Statement, StatementResult } from '../database/connect
 import { withPosition } from './consistency-session';
 import { AbortedError } from '../database/errors';
 import { isConnectionLoss } from '../database/sqlstate';
+import type { TransactionIds } from '../database/transaction-ids';
 import type { IsolationLevel } from '../theory/isolation';
 import { abortion, onAbort } from '../database/abort';
 import type { Signals } from '../database/abort';
@@ -28,6 +29,7 @@ export interface AttemptFacts {
   readonly queues: readonly string[];
   /** Whether to queue on the server: false behind a pooler, where a session is somebody else's at any time. */
   readonly queuesOnServer: boolean;
+  readonly transactionIds: TransactionIds | undefined;
   /** Who may call it off from the start. */
   readonly signals: Signals;
 }
@@ -57,7 +59,8 @@ const MOST_REMEMBERED = 50;
  * One attempt of an outermost transaction on its session.
  *
  * BEGIN leaves with the first statement, in the same flight; a body without statements sends nothing. The
- * transaction id travels with the first write, so that it is known before COMMIT is sent.
+ * transaction id comes back with the first row that is written, or is asked for along with the first write of another
+ * kind, so that it is known before COMMIT is sent.
  */
 export class OpenTransaction {
   readonly id: number;
@@ -170,7 +173,9 @@ export class OpenTransaction {
     this.#begin(statement);
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
     const answer = this.#connection.run(statement);
+    const tellsXid = this.#tellsXid(statement);
     this.#note(statement);
+    if (statement.writes !== false && !tellsXid) this.#askXid();
     let result: StatementResult;
     try {
       result = await answer;
@@ -178,7 +183,10 @@ export class OpenTransaction {
       this.#refusal ??= { statement, error };
       throw error;
     }
-    if (this.#beginFailure === undefined) return result;
+    if (this.#beginFailure === undefined) {
+      if (tellsXid) this.#learnXid(result.rows[0]?.[statement.xminAt!]);
+      return result;
+    }
     if (statement.writes !== false) this.#hasWrittenAlone = true;
     throw this.#beginFailure as Error;
   }
@@ -270,6 +278,7 @@ export class OpenTransaction {
         if (wereTaken(statement, error)) this.mustRetry ??= new PrecautionNeededError();
       });
       this.#note({ ...statement, locks: true });
+      if (statement.writes !== false) this.#askXid();
     }
   }
 
@@ -287,11 +296,23 @@ export class OpenTransaction {
   #note({ writes, locks, takesSnapshot }: Statement): void {
     if (takesSnapshot !== false) this.#hasSnapshot = true;
     if (writes !== false || locks === true) this.#holdsLocks = true;
-    if (writes !== false) this.#askXid();
+    if (writes !== false) this.#mayHaveWritten = true;
+  }
+
+  /** Whether the row that comes back will tell the transaction's id. Behind a savepoint it would tell the savepoint's. */
+  #tellsXid({ xminAt }: Statement): boolean {
+    return xminAt !== undefined && this.savepoints === 0 && this.#facts.transactionIds !== undefined;
+  }
+
+  /** Where no row was written there is no id yet, unless a trigger has written others. */
+  #learnXid(xmin: unknown): void {
+    if (xmin === undefined) return this.#askXid();
+    if (this.#xid !== undefined && !this.#mustAskAgain) return;
+    this.#mustAskAgain = false;
+    this.#xid = Promise.resolve(this.#facts.transactionIds!.full(xmin as string));
   }
 
   #askXid(): void {
-    this.#mayHaveWritten = true;
     if (this.#xid !== undefined && !this.#mustAskAgain) return;
     this.#mustAskAgain = false;
     this.#xid = this.#connection.run(XID).then(

@@ -209,7 +209,8 @@ export class Session {
       const pool = attempt === 1 ? (replica?.pool ?? this.pool) : this.pool;
       const queuesOnServer = this.pool.ownsSessions;
       const own = { owner: this, id, attempt, isolation, options, precautions };
-      const facts = { ...own, hotRows: this.#hotRows, queues, queuesOnServer, signals };
+      const { transactionIds } = this.pool;
+      const facts = { ...own, hotRows: this.#hotRows, queues, queuesOnServer, transactionIds, signals };
       const run = () => this.#observedAttempt(pool, facts, body);
       const outcome = await (queuesOnServer || queues.length === 0 ? run() : this.#turns.inTurn(queues, signals, run));
       if (outcome.kind === 'committed') {
