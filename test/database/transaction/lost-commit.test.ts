@@ -1,4 +1,4 @@
-import { connect, sql } from 'bellwether';
+import { Column, connect, Id, Model, sql, Table } from 'bellwether';
 import type { Database } from 'bellwether';
 import { errorOf, setUp, signal, untilBlocked } from './support';
 import { FaultyNetwork } from './proxy';
@@ -9,6 +9,12 @@ const { database, db } = setUp(`
   create function wait_for_lock() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(1); return null; end $$;
   create constraint trigger slow after insert on slow deferrable initially deferred for each row execute function wait_for_lock();
 `);
+
+@Table('things')
+class Thing extends Model {
+  @Id('integer') declare readonly id: number;
+  @Column({ default: 0 }) declare counted: number;
+}
 
 let network: FaultyNetwork;
 let far: Database;
@@ -94,6 +100,23 @@ test.each([
   });
   expect(bodies).toBe(1);
   expect(await counted()).toBe(1);
+});
+
+test.each([
+  ['saves', async () => void (await (await Thing.find(1)).update({ counted: 1 }))],
+  ['creates', async () => void (await Thing.create({ id: 2 }))],
+  [
+    'saves behind a savepoint',
+    () => far.transaction({ savepoint: true }, async () => void (await (await Thing.find(1)).update({ counted: 1 }))),
+  ],
+])('the transaction is known by the number that comes back with a record that it %s', async (_what, write) => {
+  loseNextAnswer();
+  let bodies = 0;
+  await far.transaction(async () => {
+    bodies += 1;
+    await far.use(write);
+  });
+  expect(bodies).toBe(1);
 });
 
 test('nothing was written: the body may run again', async () => {
