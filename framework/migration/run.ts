@@ -17,6 +17,8 @@ import type { LoadedMigration } from './load';
 import { withMigrationLock } from './lock';
 import { MigrationSession } from './migration-session';
 import type { AppliedMigration } from './plan';
+import { GUARDS_TABLE } from '../transaction/guards';
+import { MAKE_GUARDS } from '../transaction/make-guards';
 
 export type Direction = 'up' | 'down';
 
@@ -53,10 +55,14 @@ export class MigrationRun {
     return history ? history.read() : [];
   }
 
-  /** Makes the table of records. In a transaction of its own, for other sessions must see it. */
+  /** Makes the table of records, and that of guards. In a transaction of its own, for other sessions must see it. */
   async prepare(): Promise<void> {
-    if (await History.find(this.session)) return;
-    await this.#locked(async () => void (await History.findOrCreate(this.session)));
+    const { rows } = await this.session.execute({ text: `select to_regclass('${GUARDS_TABLE}')`, writes: false });
+    if (rows[0]![0] !== null && (await History.find(this.session))) return;
+    await this.#locked(async () => {
+      await History.findOrCreate(this.session);
+      await this.session.execute({ text: MAKE_GUARDS });
+    });
   }
 
   /**

@@ -67,10 +67,6 @@ export class Precautions {
     return this.#tables.has(table);
   }
 
-  hasRow(row: KeyedRow): boolean {
-    return this.#rows.has(rowName(row));
-  }
-
   /** What takes them, to be sent right behind BEGIN. */
   statements(isolation: IsolationLevel): Statement[] {
     const isCurrent = isolation === 'read committed';

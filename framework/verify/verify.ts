@@ -1,5 +1,6 @@
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
+import { GUARDS_TABLE } from '../transaction/guards';
 import type { Session } from '../transaction/session';
 import type { Catalog } from './catalog';
 import { readCatalog } from './catalog';
@@ -10,6 +11,7 @@ import { SchemaMismatchError } from './errors';
 import type { Finding } from './finding';
 import { sentenceOf } from './finding';
 import { frameworkRules } from './framework-rules';
+import { guardFindings } from './guards';
 import { uniqueFindings } from './unique';
 
 /**
@@ -29,9 +31,12 @@ export async function verifySchema(session: Session): Promise<readonly string[]>
 export async function inspectSchema(session: Session): Promise<readonly Finding[]> {
   const schemas = modelRegistry.all();
   const catalog = await readCatalog(session, [
-    ...new Set(schemas.flatMap((schema) => [schema.table, ...slotTables(schema)])),
+    ...new Set([GUARDS_TABLE, ...schemas.flatMap((schema) => [schema.table, ...slotTables(schema)])]),
   ]);
-  return schemas.flatMap((schema) => [...findingsOf(schema, catalog), ...frameworkRules(schema)]);
+  return [
+    ...schemas.flatMap((schema) => [...findingsOf(schema, catalog), ...frameworkRules(schema)]),
+    ...guardFindings(schemas, catalog.tables),
+  ];
 }
 
 function findingsOf(schema: ModelSchema, catalog: Catalog): Finding[] {

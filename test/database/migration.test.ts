@@ -46,7 +46,7 @@ const rows = async (text: string) => (await server.pool.query<Record<string, unk
 const tables = async () =>
   (await rows(`select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1`))
     .map(({ relname }) => relname)
-    .filter((name) => name !== 'bellwether_migrations');
+    .filter((name) => !['bellwether_migrations', 'bellwether_guards'].includes(name as string));
 const recorded = async () =>
   (await rows('select name from bellwether_migrations order by name')).map(({ name }) => name);
 const statesOf = async () => (await migrationStatus(db, { folder })).map(({ name, state }) => `${name} ${state}`);
@@ -131,6 +131,12 @@ test('the last one taken back may be one outside of transactions', async () => {
   await up();
   expect(await redo(db, options())).toEqual({ redone: NAMES[1] });
   expect(await recorded()).toEqual(NAMES.slice(0, 2));
+});
+
+test('the guards of rules over several rows are made along with the history', async () => {
+  write(ALL);
+  await up();
+  expect(await rows('select count(*)::int as guards from bellwether_guards')).toEqual([{ guards: 4096 }]);
 });
 
 test('a plan changes nothing, and tells what is special', async () => {

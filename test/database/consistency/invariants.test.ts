@@ -1,6 +1,7 @@
 import {
   BelongsTo,
   Column,
+  Counter,
   HasMany,
   Id,
   Invariant,
@@ -74,17 +75,27 @@ class Entry extends Model {
   @Column() declare amount: bigint;
 }
 
+@Table('shelves')
+@Invariant<Shelf>('ten fit into a room', { over: 'room', having: 'sum(stock) <= 10' })
+class Shelf extends Model {
+  @Id('integer') declare id: number;
+  @Column('integer') declare room: number;
+  @Column('integer') @Counter({ min: 0 }) declare stock: number;
+}
+
 let asked: unknown[] = [];
 
 const { database, db, open } = setUp(`
   create table wards (id int primary key);
   create table doctors (id bigint generated always as identity primary key, ward_id int, name text not null, on_call boolean not null);
+  create table shelves (id int primary key, room int not null, stock int not null);
   create table accounts (id int primary key, owner text not null, currency text not null, balance bigint not null, closed boolean not null);
   create table entries (id bigint generated always as identity primary key, account_id int not null, amount bigint not null);
 `);
 beforeEach(async () => {
-  await database().pool.query(`truncate wards, doctors, accounts, entries restart identity;
+  await database().pool.query(`truncate wards, doctors, shelves, accounts, entries restart identity;
     insert into wards values (1), (2);
+    insert into shelves values (1, 1, 6), (2, 1, 3);
     insert into doctors (ward_id, name, on_call) values (1, 'Ann', true), (1, 'Bob', true), (2, 'Cid', true), (2, 'Dan', false);
     insert into accounts values (1, 'ann', 'EUR', 0, false), (2, 'ann', 'EUR', 0, false), (3, 'ann', 'USD', 0, false)`);
   asked = [];
@@ -147,6 +158,19 @@ describe('every way to write is seen', () => {
   ])('%s', async (_way, write) => {
     expect(await violation(write())).toEqual(NOBODY);
     expect(await onCall()).toEqual(expect.arrayContaining(['Ann', 'Bob', 'Cid']));
+  });
+
+  test('a counter, which may be changed by any number at once', async () => {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, async (_, n) =>
+        n % 2 ? Shelf.increment(1, 'stock') : (await Shelf.find(2)).increment('stock'),
+      ),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of outcomes.filter(({ status }) => status === 'rejected')) {
+      expect((outcome as PromiseRejectedResult).reason).toMatchObject({ code: 'E_INVARIANT_VIOLATION' });
+    }
+    expect(await Shelf.query().sum('stock')).toBe(10);
   });
 
   test('what keeps the rule goes through', async () => {
