@@ -1,7 +1,7 @@
 import { Column, Id, Model, sql, Table } from 'bellwether';
 import type { Database, FrameworkEvents } from 'bellwether';
 import { pauseAfter } from '../../../framework/transaction/backoff';
-import { barrier, errorOf, FAILURES, planFailures, reasonOf, setUp, signal, untilBlocked } from './support';
+import { barrier, errorOf, FAILURES, planFailures, reasonOf, setUp, untilBlocked } from './support';
 
 @Table('accounts')
 class Account extends Model {
