@@ -52,6 +52,7 @@ export class Lease {
   #registered = 0;
   #hasBegun = false;
   #isReleased = false;
+  #isRetired = false;
   #heardAt = performance.now();
   #wake = () => {};
 
@@ -115,6 +116,9 @@ export class Lease {
     this.#isReleased = true;
     this.#wake();
     await this.#held;
+    // Without its session just now: what it leaves behind would be taken over, but later.
+    if (!this.#isRetired)
+      await this.#pool.borrow((connection) => this.#retire(connection)).catch(this.#options.onTrouble);
     await this.#pool.close();
   }
 
@@ -151,10 +155,15 @@ export class Lease {
         this.#heardAt = performance.now();
         if (!this.#isReleased) await this.#pause();
       }
-      this.#report(await connection.run({ text: RETIRE, values: [this.number] }));
+      await this.#retire(connection);
     } finally {
       connection.discard(new Error('It held a lease.')); // closing the session is what unlocks
     }
+  }
+
+  async #retire(connection: Connection): Promise<void> {
+    this.#report(await connection.run({ text: RETIRE, values: [this.number] }));
+    this.#isRetired = true;
   }
 
   #report({ rows }: { readonly rows: unknown[][] }): void {

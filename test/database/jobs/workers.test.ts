@@ -260,6 +260,8 @@ test('all sessions of the workers are cut while a job runs: it ends once, and th
   await enqueue(bell, { saleId: '2' });
   await ended.times(2);
   expect([runs, await struck()]).toEqual([2, ['1', '2']]);
+  await Promise.all(running.map((workers) => workers.stop()));
+  expect(await database().pool.query('select from bellwether_jobs.workers')).toMatchObject({ rowCount: 0 });
 });
 
 test('thought dead by the others: the signal says so at once, and the workers start anew under another lease', async () => {
