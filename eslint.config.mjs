@@ -2,7 +2,19 @@ import tseslint from 'typescript-eslint';
 import prettier from 'eslint-config-prettier';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', 'node_modules/', '.bellwether/', 'coverage/', 'apps/*/public/', 'hardware/public/', 'hardware/bin/', '*.js', '*.mjs'] },
+  {
+    ignores: [
+      '**/dist/',
+      'node_modules/',
+      '.bellwether/',
+      'coverage/',
+      'apps/*/public/',
+      'hardware/public/',
+      'hardware/bin/',
+      '*.js',
+      '*.mjs',
+    ],
+  },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },

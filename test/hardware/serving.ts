@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { BellService } from '../../hardware/bell/bell-service';
+import type { BellServiceOptions } from '../../hardware/bell/bell-service';
+import type { RingStore } from '../../hardware/bell/ring-store';
+import type { BellSettings } from '../../hardware/bell/settings';
+import { bellBotApp } from '../../hardware/server/app';
+import { MemoryStore } from '../../hardware/store/memory-store';
+import { FakeBoard } from './fake-board';
+import { ManualClock } from './manual-clock';
+
+export const DESK: BellSettings = {
+  id: 'desk',
+  pin: 8,
+  start: 75,
+  strike: 90,
+  sdelay: 500,
+  pdelay: 1000,
+  queue: 10,
+  sweepFrom: 0,
+  sweepTo: 180,
+};
+
+export interface Serving {
+  readonly clock: ManualClock;
+  readonly board: FakeBoard;
+  readonly store: RingStore;
+  readonly service: BellService;
+  readonly url: string;
+  readonly bugs: unknown[];
+  close(): Promise<void>;
+}
+
+export interface ServingOptions extends Partial<Omit<BellServiceOptions, 'clock' | 'board'>> {
+  readonly key?: string;
+  readonly board?: FakeBoard;
+  readonly clock?: ManualClock;
+}
+
+/** A server on a port of its own, on a clock and a board that the test moves. */
+export async function serve({ key, ...options }: ServingOptions = {}): Promise<Serving> {
+  const clock = options.clock ?? new ManualClock();
+  const board = options.board ?? new FakeBoard(clock);
+  const store = options.store ?? new MemoryStore({ remember: 1000 });
+  const service = new BellService({
+    bells: [DESK],
+    whenLost: 'wait',
+    waitLimitMs: 60_000,
+    ...options,
+    board,
+    clock,
+    store,
+  });
+  await service.restore();
+  const bugs: unknown[] = [];
+  const app = bellBotApp({ service, key, onBug: (error) => void bugs.push(error) });
+  const server = createServer(app.handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    app.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await store.close();
+  };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { clock, board, store, service, url, bugs, close };
+}
