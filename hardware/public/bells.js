@@ -62,6 +62,5 @@ function describe({ bell, slots, element }) {
   slots.meter.textContent = slots.queue.textContent;
   slots.meter.setAttribute('aria-label', `Queue of ${bell.id}`);
   slots.facts.textContent =
-    `Pin ${bell.pin}: ${bell.start}° to ${bell.strike}°, ` +
-    `held ${bell.sdelay} ms, the next after ${bell.pdelay} ms`;
+    `Pin ${bell.pin}: ${bell.start}° to ${bell.strike}°, ` + `held ${bell.sdelay} ms, the next after ${bell.pdelay} ms`;
 }

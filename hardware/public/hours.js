@@ -11,7 +11,9 @@ const labels = document.getElementById('hour-labels');
 export function drawHours(hours) {
   const highest = Math.max(0, ...hours.map(countOf));
   const width = WIDTH / Math.max(1, hours.length);
-  chart.replaceChildren(...hours.map((hour, index) => barOf(hour, index * width, width, HEIGHT / Math.max(1, highest))));
+  chart.replaceChildren(
+    ...hours.map((hour, index) => barOf(hour, index * width, width, HEIGHT / Math.max(1, highest))),
+  );
   labels.replaceChildren(...hours.map(labelOf));
   const totals = OUTCOMES.map((outcome) => hours.reduce((sum, hour) => sum + hour[outcome], 0));
   OUTCOMES.forEach((outcome, index) => show(outcome, totals[index]));
