@@ -33,6 +33,7 @@ export async function runAttempt<T>(
   facts: AttemptFacts,
   body: (tx: Transaction) => Promise<T>,
 ): Promise<AttemptOutcome<T>> {
+  const begunAt = performance.now();
   let lost: LostCommit<T> | undefined;
   try {
     const outcome = await pool.borrow((connection) => {
@@ -45,7 +46,7 @@ export async function runAttempt<T>(
   } catch (error) {
     return { kind: 'rolled back', error, again: false, queues: [], effects: [] }; // no session to be had
   }
-  return lookUp(pool, lost);
+  return lookUp(pool, lost, begunAt);
 }
 
 /** COMMIT was sent and not answered. The session is given back before the server is asked on another. */
@@ -96,9 +97,13 @@ async function runOn<T>(
   }
 }
 
-async function lookUp<T>(pool: Pool, { scope, value, error }: LostCommit<T>): Promise<AttemptOutcome<T>> {
+async function lookUp<T>(
+  pool: Pool,
+  { scope, value, error }: LostCommit<T>,
+  begunAt: number,
+): Promise<AttemptOutcome<T>> {
   const identity = await scope.transaction.identity();
-  switch (await resolveOutcome(pool, identity)) {
+  switch (await resolveOutcome(pool, identity, begunAt)) {
     case 'committed':
       return { kind: 'committed', value, effects: scope.effectsAfterCommit };
     case 'not committed': {

@@ -139,10 +139,7 @@ export class CommitOutcomeUnknownError extends BellwetherError {
   constructor(xid: string | undefined, cause: unknown) {
     super({
       what: 'The connection was lost during COMMIT; it is unknown whether the transaction was committed.',
-      remedy:
-        xid === undefined
-          ? 'Read back a row that this transaction wrote before doing it again.'
-          : `Ask the server with select pg_xact_status('${xid}') once it is back, before doing it again.`,
+      remedy: 'Read back a row that this transaction wrote before doing it again.',
       details: { outcome: 'unknown', xid },
       cause,
     });

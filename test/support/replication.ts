@@ -19,7 +19,6 @@ import { openCluster, possibleDataFolders } from '../../framework/embedded/clust
 import type { Cluster } from '../../framework/embedded/cluster';
 import { makeStateFolder, placeOf } from '../../framework/embedded/folders';
 import { startPostmaster, usualPort } from '../../framework/embedded/postmaster';
-import type { Postmaster } from '../../framework/embedded/postmaster';
 import { chooseServerUser } from '../../framework/embedded/server-user';
 import type { ServerUser } from '../../framework/embedded/server-user';
 
@@ -27,8 +26,15 @@ import type { ServerUser } from '../../framework/embedded/server-user';
 export interface TestServer {
   readonly url: string;
   query(text: string): Promise<Record<string, unknown>[]>;
+  /** As `pg_ctl restart -m …` does it; returns when the server accepts connections again, on the same port. */
+  restart(mode: keyof typeof SHUTDOWN): Promise<void>;
+  /** Kills one of its processes; returns when it has recovered, as it does by itself. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** What each of the server's ways to shut down is asked for with (PostgreSQL manual, section 18.5). */
+const SHUTDOWN = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
 /** A primary and streaming replicas of it, as PostgreSQL's manual makes them (section 26.3.3, the low-level backup API). */
 export class Replication {
@@ -74,15 +80,26 @@ async function startServer({ binaries, user, folder }: Workshop, cluster: Cluste
   const name = randomBytes(4).toString('hex');
   const logFile = join(folder, `${name}.log`);
   const preferredPort = usualPort(`${cluster.dataFolder} ${name}`);
-  const postmaster: Postmaster = await startPostmaster({ cluster, binaries, user, logFile, preferredPort });
-  const url = `postgres://bellwether:${cluster.password}@127.0.0.1:${postmaster.port}/postgres`;
-  const client = new Client({ connectionString: url });
-  client.on('error', () => {}); // the server was stopped by the test
-  await client.connect();
+  let postmaster = await startPostmaster({ cluster, binaries, user, logFile, preferredPort });
+  const { port } = postmaster;
+  const url = `postgres://bellwether:${cluster.password}@127.0.0.1:${port}/postgres`;
+  let client = await connected(url);
   let isStopped = false;
   return {
     url,
     query: async (text) => (await client.query<Record<string, unknown>>(text)).rows,
+    restart: async (mode) => {
+      process.kill(postmaster.pid, SHUTDOWN[mode]);
+      await postmaster.ended;
+      postmaster = await startPostmaster({ cluster, binaries, user, logFile, preferredPort: port });
+      if (postmaster.port !== port) throw new Error(`Somebody else has taken port ${port}.`);
+      client = await connected(url);
+    },
+    crash: async () => {
+      const [before] = (await client.query<Checkpointer>(CHECKPOINTER)).rows;
+      process.kill(before!.own, 'SIGKILL');
+      client = await untilAfter(before!, url);
+    },
     stop: async () => {
       if (isStopped) return;
       isStopped = true;
@@ -91,6 +108,39 @@ async function startServer({ binaries, user, folder }: Workshop, cluster: Cluste
       if (!cluster.dataFolder.startsWith(folder)) rmSync(cluster.dataFolder, { recursive: true, force: true });
     },
   };
+}
+
+interface Checkpointer {
+  readonly pid: number;
+  readonly own: number;
+}
+const CHECKPOINTER = `select pid, pg_backend_pid() as own from pg_stat_activity where backend_type = 'checkpointer'`;
+
+/** A session with the server that has recovered: its processes are others. Tries at most ten seconds long. */
+async function untilAfter({ pid }: Checkpointer, url: string): Promise<Client> {
+  for (const deadline = Date.now() + 10_000; ;) {
+    const client = newClient(url);
+    try {
+      await client.connect();
+      const [now] = (await client.query<Checkpointer>(CHECKPOINTER)).rows;
+      if (now && now.pid !== pid) return client;
+      throw new Error('The server has not crashed yet.');
+    } catch (error) {
+      await client.end().catch(() => {}); // it may be gone
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
+function newClient(url: string): Client {
+  const client = new Client({ connectionString: url });
+  return client.on('error', () => {}); // the server was stopped by the test
+}
+
+async function connected(url: string): Promise<Client> {
+  const client = newClient(url);
+  await client.connect();
+  return client;
 }
 
 async function startReplica(shop: Workshop, of: Cluster, primary: TestServer, index: number): Promise<TestServer> {
