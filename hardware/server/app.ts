@@ -5,6 +5,7 @@ import type { BellService } from '../bell/bell-service';
 import type { Ring, RingKind } from '../bell/ring';
 import { isFinished } from '../bell/ring';
 import type { LogView, StatisticsView } from '../bell/views';
+import { bellPage } from '../page/page';
 import { fieldsOf, readBody } from './body';
 import { InvalidRequestError, MethodNotAllowedError, NotFoundError } from './errors';
 import { EventStream } from './event-stream';
@@ -43,6 +44,7 @@ export function bellBotApp({ service, key, onBug }: AppOptions): App {
   app.get('/health', health(service));
   addCommands(app, service, guard);
   addReads(app, service, guard, stream);
+  app.use(bellPage());
   app.use((_request, _response, next) => next(new NotFoundError()));
   app.use(problemHandler(onBug));
   return { handler: app, close: () => stream.close() };
