@@ -3,8 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BellService } from '../../hardware/bell/bell-service';
 import type { BellServiceOptions } from '../../hardware/bell/bell-service';
+import type { Clock } from '../../hardware/bell/clock';
 import type { RingStore } from '../../hardware/bell/ring-store';
 import type { BellSettings } from '../../hardware/bell/settings';
+import type { Board } from '../../hardware/boards/board';
 import { bellBotApp } from '../../hardware/server/app';
 import { MemoryStore } from '../../hardware/store/memory-store';
 import { FakeBoard } from './fake-board';
@@ -22,9 +24,7 @@ export const DESK: BellSettings = {
   sweepTo: 180,
 };
 
-export interface Serving {
-  readonly clock: ManualClock;
-  readonly board: FakeBoard;
+export interface ServingOn {
   readonly store: RingStore;
   readonly service: BellService;
   readonly url: string;
@@ -32,24 +32,37 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-export interface ServingOptions extends Partial<Omit<BellServiceOptions, 'clock' | 'board'>> {
+export interface Serving extends ServingOn {
+  readonly clock: ManualClock;
+  readonly board: FakeBoard;
+}
+
+export interface ServingOnOptions extends Partial<BellServiceOptions> {
   readonly key?: string;
+  readonly board: Board;
+  readonly clock: Clock;
+}
+
+export interface ServingOptions extends Omit<ServingOnOptions, 'clock' | 'board'> {
   readonly board?: FakeBoard;
   readonly clock?: ManualClock;
 }
 
 /** A server on a port of its own, on a clock and a board that the test moves. */
-export async function serve({ key, ...options }: ServingOptions = {}): Promise<Serving> {
+export async function serve(options: ServingOptions = {}): Promise<Serving> {
   const clock = options.clock ?? new ManualClock();
   const board = options.board ?? new FakeBoard(clock);
+  return { ...(await serveOn({ ...options, board, clock })), clock, board };
+}
+
+/** A server on a port of its own, on any board. */
+export async function serveOn({ key, ...options }: ServingOnOptions): Promise<ServingOn> {
   const store = options.store ?? new MemoryStore({ remember: 1000 });
   const service = new BellService({
     bells: [DESK],
     whenLost: 'wait',
     waitLimitMs: 60_000,
     ...options,
-    board,
-    clock,
     store,
   });
   await service.restore();
@@ -64,5 +77,5 @@ export async function serve({ key, ...options }: ServingOptions = {}): Promise<S
     await store.close();
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { clock, board, store, service, url, bugs, close };
+  return { store, service, url, bugs, close };
 }

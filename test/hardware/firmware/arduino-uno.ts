@@ -22,7 +22,7 @@ import {
 } from 'avr8js';
 
 const CYCLES_PER_MICROSECOND = 16;
-export const CYCLES_PER_MILLISECOND = 1000 * CYCLES_PER_MICROSECOND;
+const CYCLES_PER_MILLISECOND = 1000 * CYCLES_PER_MICROSECOND;
 const FLASH_BYTES = 32 * 1024;
 
 /** One pulse of a servo's signal. */
@@ -56,10 +56,14 @@ export class ArduinoUno {
   readonly #cpu = new CPU(STANDARD_FIRMATA.slice(), 2048);
   readonly #usart = new AVRUSART(this.#cpu, usart0Config, 16e6);
   readonly #adc = new AVRADC(this.#cpu, adcConfig);
-  /** Digital pins 0–7, 8–13 and 14–19 (A0–A5). */
-  readonly #ports = [portDConfig, portBConfig, portCConfig].map((config) => new AVRIOPort(this.#cpu, config));
+  readonly #ports = [
+    { firstPin: 0, port: new AVRIOPort(this.#cpu, portDConfig) },
+    { firstPin: 8, port: new AVRIOPort(this.#cpu, portBConfig) },
+    { firstPin: 14, port: new AVRIOPort(this.#cpu, portCConfig) }, // A0–A5
+  ];
   readonly #incoming: number[] = [];
   readonly #roseAt = new Map<number, number>();
+  #until = 0;
 
   constructor() {
     for (const timer of [timer0Config, timer1Config, timer2Config]) new AVRTimer(this.#cpu, timer);
@@ -70,11 +74,7 @@ export class ArduinoUno {
     };
     this.#usart.onRxComplete = () => this.#receive();
     this.#usart.onConfigurationChange = () => this.#receive();
-    this.#ports.forEach((port, index) => port.addListener((now, before) => this.#edges(8 * index, now, before)));
-  }
-
-  get milliseconds(): number {
-    return this.#cpu.cycles / CYCLES_PER_MILLISECOND;
+    for (const { firstPin, port } of this.#ports) port.addListener((now, before) => this.#edges(firstPin, now, before));
   }
 
   /** Bytes wait until the USART has taken those before them: it has no buffer for what comes too fast. */
@@ -84,7 +84,8 @@ export class ArduinoUno {
   }
 
   isHigh(pin: number): boolean {
-    return this.#ports[pin >> 3]!.pinState(pin & 7) === PinState.High;
+    const { firstPin, port } = this.#ports.findLast(({ firstPin }) => firstPin <= pin)!;
+    return port.pinState(pin - firstPin) === PinState.High;
   }
 
   /** @param volts 0–5, on A0–A5 */
@@ -94,8 +95,8 @@ export class ArduinoUno {
 
   run(milliseconds: number): void {
     const cpu = this.#cpu;
-    const until = cpu.cycles + milliseconds * CYCLES_PER_MILLISECOND;
-    while (cpu.cycles < until) {
+    this.#until += milliseconds * CYCLES_PER_MILLISECOND; // not from where the last instruction ended: that would add up
+    while (cpu.cycles < this.#until) {
       avrInstruction(cpu);
       cpu.tick();
     }
