@@ -43,7 +43,7 @@ async function withBell(
 }
 
 test('every angle of a strike is drawn, in its order, when somebody rings', () =>
-  withBell(100, async (page, _arduino, url) => {
+  withBell(1000, async (page, _arduino, url) => {
     await page.evaluate(`{
       globalThis.angles = [];
       const motion = document.querySelector('.motion');
