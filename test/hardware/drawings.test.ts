@@ -1,25 +1,22 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { startBrowser } from '../browser/browser';
 
 const FOLDER = join(__dirname, '../../docs/bellbot');
 const drawings = readdirSync(FOLDER).filter((name) => name.endsWith('.svg'));
 
 let browser: Browser;
+let page: Page;
 beforeAll(async () => {
   browser = await startBrowser();
+  page = await browser.newPage();
 });
 afterAll(() => browser?.close());
 
 async function inDrawing<T>(name: string, script: string): Promise<T> {
-  const page = await browser.newPage();
-  try {
-    await page.goto(`file://${join(FOLDER, name)}`);
-    return await page.evaluate<T>(script);
-  } finally {
-    await page.close();
-  }
+  await page.goto(`file://${join(FOLDER, name)}`);
+  return page.evaluate<T>(script);
 }
 
 /** Each wire says what it joins; its ends must be there. */
