@@ -19,11 +19,8 @@ export class RememberedRings {
     this.#remember = remember;
   }
 
-  get size(): number {
-    return this.#rings.size;
-  }
-
   add(kept: KeptRing): void {
+    if (this.#rings.has(kept.ring.id)) return this.change(kept.ring);
     this.#rings.set(kept.ring.id, kept);
     if (kept.key !== undefined) this.#idOfKey.set(kept.key, kept.ring.id);
     if (isFinished(kept.ring)) this.#finished++;
@@ -36,6 +33,14 @@ export class RememberedRings {
     this.#rings.set(ring.id, { ...before, ring });
     this.#finished += Number(isFinished(ring)) - Number(isFinished(before.ring));
     this.#forget();
+  }
+
+  remove(id: string): void {
+    const kept = this.#rings.get(id);
+    if (!kept) return;
+    this.#rings.delete(id);
+    if (kept.key !== undefined && this.#idOfKey.get(kept.key) === id) this.#idOfKey.delete(kept.key);
+    if (isFinished(kept.ring)) this.#finished--;
   }
 
   find(id: string): Ring | undefined {
@@ -60,12 +65,9 @@ export class RememberedRings {
 
   /** Unfinished rings are few, for queues are bounded; they are stepped over. */
   #forget(): void {
-    for (const [id, { ring, key }] of this.#rings) {
+    for (const [id, { ring }] of this.#rings) {
       if (this.#finished <= this.#remember) return;
-      if (!isFinished(ring)) continue;
-      this.#rings.delete(id);
-      if (key !== undefined && this.#idOfKey.get(key) === id) this.#idOfKey.delete(key);
-      this.#finished--;
+      if (isFinished(ring)) this.remove(id);
     }
   }
 }
@@ -76,8 +78,8 @@ export class MemoryStore implements RingStore {
   readonly where: string = 'memory';
   protected readonly rings: RememberedRings;
 
-  constructor({ remember }: { readonly remember: number }) {
-    this.rings = new RememberedRings(remember);
+  constructor(rings: RememberedRings) {
+    this.rings = rings;
   }
 
   accept(ring: Ring, key: string | undefined): Promise<Accepted> {
