@@ -5,8 +5,8 @@ import type { Accepted } from '../bell/ring-store';
 import { StoreSetupError } from './errors';
 import { lockFile } from './file-lock';
 import { Journal } from './journal';
-import { MemoryStore } from './memory-store';
-import type { KeptRing, RememberedRings } from './memory-store';
+import { MemoryStore, RememberedRings } from './memory-store';
+import type { KeptRing } from './memory-store';
 
 export interface FileStoreOptions {
   readonly path: string;
@@ -32,7 +32,7 @@ export class FileStore extends MemoryStore {
   #compactAt: number;
 
   private constructor(options: FileStoreOptions, rings: RememberedRings, journal: Journal, unlock: () => void) {
-    super(rings);
+    super(options, rings);
     this.where = options.path;
     this.#options = options;
     this.#journal = journal;
@@ -41,8 +41,9 @@ export class FileStore extends MemoryStore {
   }
 
   /** @throws StoreSetupError */
-  static async open(options: FileStoreOptions, rings: RememberedRings): Promise<FileStore> {
-    const { path } = options;
+  static async open(options: FileStoreOptions): Promise<FileStore> {
+    const { path, remember } = options;
+    const rings = new RememberedRings(remember);
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       const unlock = lockFile(`${path}.lock`, path);

@@ -78,7 +78,7 @@ export class MemoryStore implements RingStore {
   readonly where: string = 'memory';
   protected readonly rings: RememberedRings;
 
-  constructor(rings: RememberedRings) {
+  constructor({ remember }: { readonly remember: number }, rings = new RememberedRings(remember)) {
     this.rings = rings;
   }
 

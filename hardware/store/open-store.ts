@@ -1,7 +1,7 @@
 import type { RingStore } from '../bell/ring-store';
 import { StoreSetupError } from './errors';
 import { FileStore } from './file-store';
-import { MemoryStore, RememberedRings } from './memory-store';
+import { MemoryStore } from './memory-store';
 
 export interface StoreOptions {
   /** `memory`, the address of a PostgreSQL database, or a path. */
@@ -12,9 +12,9 @@ export interface StoreOptions {
 
 /** @throws StoreSetupError */
 export function openStore({ store, remember, onWarning }: StoreOptions): Promise<RingStore> {
-  if (store === 'memory') return Promise.resolve(new MemoryStore(new RememberedRings(remember)));
+  if (store === 'memory') return Promise.resolve(new MemoryStore({ remember }));
   if (/^postgres(ql)?:\/\//.test(store)) return openDatabase(store, remember);
-  return FileStore.open({ path: store, remember, onWarning }, new RememberedRings(remember));
+  return FileStore.open({ path: store, remember, onWarning });
 }
 
 /** The database store alone needs the package bellwether, which not everybody has. */

@@ -8,7 +8,7 @@ import type { RingStore } from '../../hardware/bell/ring-store';
 import type { BellSettings } from '../../hardware/bell/settings';
 import type { Board } from '../../hardware/boards/board';
 import { bellBotApp } from '../../hardware/server/app';
-import { MemoryStore, RememberedRings } from '../../hardware/store/memory-store';
+import { MemoryStore } from '../../hardware/store/memory-store';
 import { FakeBoard } from './fake-board';
 import { ManualClock } from './manual-clock';
 
@@ -57,7 +57,7 @@ export async function serve(options: ServingOptions = {}): Promise<Serving> {
 
 /** A server on a port of its own, on any board. */
 export async function serveOn({ key, ...options }: ServingOnOptions): Promise<ServingOn> {
-  const store = options.store ?? new MemoryStore(new RememberedRings(1000));
+  const store = options.store ?? new MemoryStore({ remember: 1000 });
   const service = new BellService({
     bells: [DESK],
     whenLost: 'wait',
