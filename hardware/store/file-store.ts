@@ -20,7 +20,8 @@ const HEADER = JSON.stringify({ bellbot: 'rings', version: 1 });
 const SPARE_LINES = 1000;
 
 /** A line: a ring that was accepted, or what became of it. */
-type Line = KeptRing | { readonly id: string; readonly change: Omit<Ring, 'id'> };
+type Line = KeptRing | { readonly id: string; readonly became: Outcome };
+type Outcome = Pick<Ring, 'status' | 'finishedAt' | 'error'>;
 
 /** In memory, and in a file that this process alone uses. */
 export class FileStore extends MemoryStore {
@@ -79,8 +80,8 @@ export class FileStore extends MemoryStore {
 
   override async record(ring: Ring): Promise<void> {
     await super.record(ring);
-    const { id, ...change } = ring;
-    await this.#append({ id, change });
+    const { id, status, finishedAt, error } = ring;
+    await this.#append({ id, became: { status, finishedAt, error } });
   }
 
   override async close(): Promise<void> {
@@ -135,7 +136,8 @@ function take(text: string, rings: RememberedRings): boolean {
   try {
     const line = JSON.parse(text) as Line;
     if ('ring' in line) rings.add(line);
-    else rings.change({ id: line.id, ...line.change });
+    const before = 'ring' in line ? undefined : rings.find(line.id);
+    if (before && 'became' in line) rings.change({ ...before, ...line.became });
     return true;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return false;

@@ -29,7 +29,7 @@ export class RememberedRings {
 
   change(ring: Ring): void {
     const before = this.#rings.get(ring.id);
-    if (!before) return this.add({ ring, key: undefined });
+    if (!before) return;
     this.#rings.set(ring.id, { ...before, ring });
     this.#finished += Number(isFinished(ring)) - Number(isFinished(before.ring));
     this.#forget();
