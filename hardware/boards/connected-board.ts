@@ -16,7 +16,7 @@ export interface BoardParts {
 
 /** What lives on the board, over all its connections. */
 interface Component {
-  /** Rejects when this board can't have it, or is lost before it has it. */
+  /** Throws when this board can't have it; rejects when it is lost before it has it. */
   attach(connection: Connection): Promise<void>;
   detach(): void;
 }
@@ -27,8 +27,8 @@ export class ConnectedBoard implements Board {
   readonly events = new EventEmitter<BoardEvents>();
   readonly #parts: BoardParts;
   readonly #times: BoardTimes;
-  readonly #components: Component[] = [];
-  readonly #pins = new Set<string>();
+  /** By pin. */
+  readonly #components = new Map<number | string, Component>();
   #status: BoardStatus = 'connecting';
   #cause: Error | undefined;
   #connection: Connection | undefined;
@@ -61,24 +61,15 @@ export class ConnectedBoard implements Board {
 
   servo(pin: number, restDegrees: number): Servo {
     requireAngle(restDegrees);
-    this.#take(`pin ${requirePin(pin, HIGHEST_PIN)}`);
-    const servo = new BoardServo(pin, restDegrees, () => this.#requireReady());
-    this.#add(servo);
-    return servo;
+    return this.#add(requirePin(pin, HIGHEST_PIN), new BoardServo(pin, restDegrees, () => this.#requireReady()));
   }
 
   light(pin: number): Light {
-    this.#take(`pin ${requirePin(pin, HIGHEST_PIN)}`);
-    const light = new BoardLight(pin);
-    this.#add(light);
-    return light;
+    return this.#add(requirePin(pin, HIGHEST_PIN), new BoardLight(pin));
   }
 
   lightSensor(analogPin: number): LightSensor {
-    this.#take(`pin A${requirePin(analogPin, HIGHEST_ANALOG_PIN)}`);
-    const sensor = new BoardLightSensor(analogPin);
-    this.#add(sensor);
-    return sensor;
+    return this.#add(`A${requirePin(analogPin, HIGHEST_ANALOG_PIN)}`, new BoardLightSensor(analogPin));
   }
 
   async close(): Promise<void> {
@@ -115,7 +106,11 @@ export class ConnectedBoard implements Board {
     });
     signal.throwIfAborted();
     signal.addEventListener('abort', () => connection.end(signal.reason as Error));
-    await Promise.race([ended, Promise.all(this.#components.map((component) => component.attach(connection)))]);
+    for (let count = 0; count < this.#components.size;) {
+      const components = [...this.#components.values()].slice(count); // and those made meanwhile
+      count += components.length;
+      await Promise.race([ended, Promise.all(components.map(async (component) => component.attach(connection)))]);
+    }
     if (endedBy !== undefined) throw endedBy; // since the race was decided
     connection.onEnd = (cause) => this.#lost(cause);
     this.#connection = connection;
@@ -126,7 +121,7 @@ export class ConnectedBoard implements Board {
 
   #lost(cause: Error): void {
     this.#connection = undefined;
-    this.#components.forEach((component) => component.detach());
+    for (const component of this.#components.values()) component.detach();
     if (this.#status === 'closed') return;
     this.#become(this.#status === 'connecting' ? 'connecting' : 'lost', cause);
     this.#opened?.reject(cause);
@@ -141,22 +136,19 @@ export class ConnectedBoard implements Board {
     if (isNews) this.events.emit('status', status, ...(cause === undefined ? [] : [cause]));
   }
 
-  #add(component: Component): void {
-    this.#components.push(component);
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    component.attach(connection).catch((cause: Error) => connection.end(cause));
-  }
-
-  #take(pin: string): void {
-    if (this.#pins.has(pin)) {
+  #add<T extends Component>(pin: number | string, component: T): T {
+    if (this.#components.has(pin)) {
       throw new BoardError({
-        what: `Two things are on ${pin}.`,
+        what: `Two things are on pin ${pin}.`,
         remedy: 'Give each a pin of its own.',
         details: { pin },
       });
     }
-    this.#pins.add(pin);
+    const connection = this.#connection;
+    const attached = connection && component.attach(connection);
+    this.#components.set(pin, component);
+    attached?.catch((cause: Error) => connection?.end(cause));
+    return component;
   }
 
   #requireReady(): void {
@@ -196,9 +188,9 @@ class BoardServo implements Servo, Component {
     await this.#servo!.to(degrees); // ready, so attached
   }
 
-  async attach(connection: Connection): Promise<void> {
+  attach(connection: Connection): Promise<void> {
     this.#servo = connection.servo(this.pin, this.restDegrees);
-    await this.#servo.rested;
+    return this.#servo.rested;
   }
 
   detach(): void {
@@ -216,9 +208,9 @@ class BoardLight implements Light, Component {
     this.#set?.(isOn);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
-  async attach(connection: Connection): Promise<void> {
+  attach(connection: Connection): Promise<void> {
     this.#set = connection.light(this.pin);
+    return Promise.resolve();
   }
 
   detach(): void {
@@ -235,9 +227,9 @@ class BoardLightSensor implements LightSensor, Component {
     return this.#sensor?.level;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
-  async attach(connection: Connection): Promise<void> {
+  attach(connection: Connection): Promise<void> {
     this.#sensor = connection.lightSensor(this.analogPin);
+    return Promise.resolve();
   }
 
   detach(): void {

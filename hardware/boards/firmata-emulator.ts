@@ -65,6 +65,8 @@ interface Pin {
 export class FirmataEmulator {
   /** 0–1023 on A0–A5. */
   readonly analogValues = [0, 0, 0, 0, 0, 0];
+  /** Hears of each width that a servo is told, microseconds. */
+  onPulse: (pin: number, pulse: number) => void = () => undefined;
   readonly #send: (bytes: readonly number[]) => void;
   #pins: Pin[] = [];
   #servos = new Set<number>();
@@ -222,7 +224,9 @@ export class FirmataEmulator {
 
   #writeAnalog(number: number, value: number): void {
     const pin = this.#pins[number];
-    if (pin?.mode === MODE.SERVO || pin?.mode === MODE.PWM) pin.state = value;
+    if (pin?.mode !== MODE.SERVO && pin?.mode !== MODE.PWM) return;
+    pin.state = value;
+    if (pin.mode === MODE.SERVO) this.onPulse(number, value);
   }
 
   #writePort(port: number, value: number): void {

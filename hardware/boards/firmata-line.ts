@@ -52,6 +52,8 @@ export class FirmataLine extends EventEmitter<{ data: [bytes: readonly number[]]
   #feed(byte: number): void {
     const message = this.firmata.buffer;
     const ends = byte === END_SYSEX && message[0] === START_SYSEX;
+    // Only a message's first byte has the highest bit; firmata-io would take the beginning of an answer for data.
+    if (byte >= 0x80 && !ends) message.length = 0;
     if (message.length > LONGEST_MESSAGE || (ends && !this.#makesSense(message))) message.length = 0;
     else this.emit('data', [byte]);
   }

@@ -9,6 +9,8 @@ export class SimulatedArduino {
   emulator = new FirmataEmulator(() => undefined);
   /** A board that hangs: it takes every byte and answers none. */
   isSilent = false;
+  /** Hears of each width that a servo is told, microseconds. */
+  onPulse: (pin: number, pulse: number) => void = () => undefined;
   #isPlugged = true;
   #line: Line | undefined;
 
@@ -50,6 +52,7 @@ export class SimulatedArduino {
     const emulator = new FirmataEmulator((bytes) => {
       if (!this.isSilent && this.#isPlugged && emulator === this.emulator) line.deliver(bytes);
     });
+    emulator.onPulse = (pin, pulse) => this.onPulse(pin, pulse);
     queueMicrotask(() => emulator.greet());
     return emulator;
   }
