@@ -1,8 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setUp } from '../transaction/support';
 import type { Report } from './race-process';
-import { startProcess } from './typescript-process';
+import { messageOf, startProcess } from './typescript-process';
 
 const { database } = setUp(`
   create table counters (id int primary key, value int not null);
@@ -12,20 +11,12 @@ const { database } = setUp(`
 
 const PROCESSES = 3;
 
-/** The next message of a child process; its end without one is an error. */
-function message(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('exit', (code) => reject(new Error(`The process ended with ${code} and said nothing.`)));
-  });
-}
-
 test('three processes: no update lost, no e-mail twice, nothing but the framework’s two answers', async () => {
   const children = Array.from({ length: PROCESSES }, () =>
     startProcess(join(__dirname, 'race-process.ts'), [database().url]),
   );
-  await Promise.all(children.map(message));
-  const reports = children.map((child) => message(child) as Promise<Report>);
+  await Promise.all(children.map(messageOf));
+  const reports = children.map((child) => messageOf(child) as Promise<Report>);
   for (const child of children) child.send('start');
   const all = await Promise.all(reports);
   const sum = (name: 'acknowledged' | 'stale' | 'created' | 'taken') =>

@@ -25,3 +25,11 @@ export function startProcess(file: string, args: readonly string[], env: NodeJS.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }
+
+/** The next message of a child process; its end without one is an error. */
+export function messageOf(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`The process ended with ${code} and said nothing.`)));
+  });
+}
