@@ -57,7 +57,8 @@ function describe({ bell, slots, element }) {
   slots.state.textContent = bell.muted ? 'muted: it is dark' : state;
   slots.start.style.transform = `rotate(${liftOf(bell, bell.start)}deg)`;
   slots.queue.textContent = bell.queued === 0 ? 'Nobody waits' : `${bell.queued} of ${bell.limit} waiting`;
-  slots.meter.max = bell.limit;
+  // Few waiting are green, many yellow, a queue that is nearly full is red.
+  Object.assign(slots.meter, { max: bell.limit, low: bell.limit / 2, high: bell.limit * 0.9, optimum: 0 });
   slots.meter.value = bell.queued;
   slots.meter.textContent = slots.queue.textContent;
   slots.meter.setAttribute('aria-label', `Queue of ${bell.id}`);

@@ -2,7 +2,8 @@
 
 import { fromTemplate } from './template.js';
 
-const KEPT = 50;
+/** How many rings are shown. More than wait, as a rule. */
+export const KEPT = 150;
 const DRAWN_EVERY_MS = 50;
 const body = document.getElementById('log');
 const news = document.getElementById('news');
@@ -13,7 +14,7 @@ let timer;
 /** Takes over all that the server knows, such as after the line was lost. */
 export function fillLog(list) {
   rings.clear();
-  for (const ring of list) rings.set(ring.id, ring);
+  for (const ring of [...list].reverse()) rings.set(ring.id, ring);
   draw();
 }
 
@@ -28,7 +29,7 @@ export function noteRing(ring) {
 function draw() {
   clearTimeout(timer);
   timer = undefined;
-  const latest = [...rings.values()].sort(newestFirst);
+  const latest = [...rings.values()].reverse().sort(newestFirst);
   for (const { id } of latest.splice(KEPT)) rings.delete(id);
   for (const [id, row] of rows) {
     if (rings.has(id)) continue;
@@ -43,7 +44,7 @@ function draw() {
   document.getElementById('no-rings').hidden = latest.length > 0;
 }
 
-/** Of the same moment the later one is the one that was heard of later. */
+/** Of the same moment, the one that was heard of later stays the later one. */
 const newestFirst = (a, b) => Date.parse(b.queuedAt) - Date.parse(a.queuedAt);
 
 function rowOf({ id }) {
@@ -56,8 +57,8 @@ function rowOf({ id }) {
 function fill({ slots }, ring) {
   const at = new Date(ring.queuedAt);
   slots.when.dateTime = ring.queuedAt;
-  slots.when.textContent = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-  slots.when.title = at.toLocaleString();
+  const isToday = at.toDateString() === new Date().toDateString();
+  slots.when.textContent = `${isToday ? '' : `${at.toLocaleDateString()} `}${at.toLocaleTimeString()}`;
   slots.what.textContent = what(ring);
   slots.by.textContent = ring.by ?? '';
   slots.why.textContent = ring.why ?? '';

@@ -3,7 +3,7 @@
 import { drawBells, turn } from './bells.js';
 import { follow } from './events.js';
 import { drawHours } from './hours.js';
-import { fillLog, noteRing } from './log.js';
+import { fillLog, KEPT, noteRing } from './log.js';
 import { askJson, keepKey, readKey, Refusal } from './server.js';
 
 const COUNTED_EVERY_MS = 60_000;
@@ -41,7 +41,7 @@ function drawLine(status, refusal) {
 
 /** What was before the events began, or while there were none. */
 async function loadPast() {
-  await quietly(async () => fillLog((await askJson('log?limit=50')).rings));
+  await quietly(async () => fillLog((await askJson(`log?limit=${KEPT}`)).rings));
   await count();
 }
 

@@ -29,10 +29,6 @@ export const askJson = async (path, options) => (await ask(path, options)).json(
 
 /** Problems come as RFC 9457 says; what else comes (from a proxy, say) is told by its status. */
 async function messageOf(response) {
-  const problem = await response.json().catch(() => ({}));
-  const told = [problem.detail ?? problem.title, problem.remedy].filter(Boolean).join(' ');
-  const seconds = response.headers.get('Retry-After');
-  return [told || `The server answers ${response.status}.`, seconds && `Try again in ${seconds} s.`]
-    .filter(Boolean)
-    .join(' ');
+  const { title, detail = title, remedy } = await response.json().catch(() => ({}));
+  return [detail ?? `The server answers ${response.status}.`, remedy].filter(Boolean).join(' ');
 }
