@@ -143,12 +143,21 @@ export class Connection {
     this.#onQuiet = undefined;
   }
 
+  /** Whether somebody else may use the session behind what is under way. */
+  get isSound(): boolean {
+    return this.#brokenBy === undefined && (this.#underWay.length > 0 || !this.#isInTransaction);
+  }
+
+  /** After the answer to the last statement: I, idle; T, in a transaction; E, in a failed one. */
+  get #isInTransaction(): boolean {
+    const status = (this.#client as { getTransactionStatus?: () => string | null }).getTransactionStatus?.();
+    return status === 'T' || status === 'E';
+  }
+
   /** Gives the session back to its pool. One that is broken, busy or inside a transaction is closed instead. */
   release(): void {
     if (this.#underWay.length > 0) this.discard(new Error('Given back with statements under way.'));
-    // After the answer to the last statement: I, idle; T, in a transaction; E, in a failed one.
-    const status = (this.#client as { getTransactionStatus?: () => string | null }).getTransactionStatus?.();
-    if (status === 'T' || status === 'E') this.discard(new Error('Given back inside a transaction.'));
+    if (this.#isInTransaction) this.discard(new Error('Given back inside a transaction.'));
     this.allow(this.#options.statementTimeoutMs);
     this.#client.release(this.#brokenBy);
   }

@@ -61,16 +61,16 @@ export class Pool {
 
   /** Borrows a session for the time of `body`, and gives it back on every path. The signals call off the wait for it. */
   async borrow<T>(body: (connection: Connection) => Promise<T>, signals: Signals = []): Promise<T> {
-    const connection = await this.#acquire(signals);
+    const connection = await this.take(signals);
     try {
       return await body(connection);
     } finally {
-      if (connection.isOutdated) this.#retire(connection);
-      connection.release();
+      this.giveBack(connection);
     }
   }
 
-  async #acquire(signals: Signals): Promise<Connection> {
+  /** For who does not know yet how long the session is needed: it must come back, on every path. */
+  async take(signals: Signals): Promise<Connection> {
     assertNotAborted(signals);
     if (this.#closing) {
       throw new DatabaseClosedError({
@@ -99,6 +99,11 @@ export class Pool {
       connection.discard(new Error('The schema has changed since this session prepared its statements.'));
       connection.release();
     }
+  }
+
+  giveBack(connection: Connection): void {
+    if (connection.isOutdated) this.#retire(connection);
+    connection.release();
   }
 
   #newConnection(client: PoolClient): Connection {
@@ -150,7 +155,7 @@ export class Pool {
       const refused = this.#driver;
       this.#driver = this.#newDriver();
       void refused.end();
-      return this.#acquire(signals);
+      return this.take(signals);
     }
     if (error instanceof Error && error.message === 'timeout exceeded when trying to connect') {
       throw new PoolExhaustedError({

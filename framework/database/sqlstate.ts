@@ -113,7 +113,7 @@ export function isPostgresError(error: unknown): error is PostgresError {
  */
 export function isConnectionLoss(error: unknown): boolean {
   if (isPostgresError(error)) return /^(08|57P0|25P03|25P04)/.test(error.code);
-  if (!isNativeError(error)) return false; // also one of another realm, as sockets give to code in a VM context
+  if (!isNativeError(error) || error instanceof BellwetherError) return false; // also one of another realm, as sockets give to code in a VM context
   const { code } = error as { code?: string };
   return (
     /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|ENETUNREACH)$/.test(code ?? '') ||

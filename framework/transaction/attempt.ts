@@ -2,6 +2,7 @@ import { BellwetherError } from '../core/errors';
 import type { Pool } from '../database/pool';
 import { isConnectionLoss, provesRollback, translateDatabaseError } from '../database/sqlstate';
 import type { EventBus } from '../telemetry/events';
+import { BorrowedSession } from './borrowed-session';
 import { commitRefusal } from './commit-refusal';
 import { runInScope } from './context';
 import { BeginFailedError, CommitOutcomeUnknownError, PrecautionNeededError, SilentRollbackError } from './errors';
@@ -34,19 +35,17 @@ export async function runAttempt<T>(
   body: (tx: Transaction) => Promise<T>,
 ): Promise<AttemptOutcome<T>> {
   const begunAt = performance.now();
-  let lost: LostCommit<T> | undefined;
+  const session = new BorrowedSession(pool, facts.signals);
+  const transaction = new OpenTransaction(session, facts);
+  const takeOff = transaction.abortOn(facts.signals);
+  let outcome: AttemptOutcome<T> | LostCommit<T>;
   try {
-    const outcome = await pool.borrow((connection) => {
-      const transaction = new OpenTransaction(connection, facts);
-      const takeOff = transaction.abortOn(facts.signals);
-      return runOn(transaction, bus, body).finally(takeOff);
-    }, facts.signals);
-    if (outcome.kind !== 'lost') return outcome;
-    lost = outcome;
-  } catch (error) {
-    return { kind: 'rolled back', error, again: false, queues: [], effects: [] }; // no session to be had
+    outcome = await runOn(transaction, bus, body);
+  } finally {
+    takeOff();
+    await session.giveBack();
   }
-  return lookUp(pool, lost, begunAt);
+  return outcome.kind === 'lost' ? lookUp(pool, outcome, begunAt) : outcome;
 }
 
 /** COMMIT was sent and not answered. The session is given back before the server is asked on another. */
@@ -124,7 +123,8 @@ function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>
   }
   const asked = scope.transaction.abortedBy ?? scope.transaction.mustRetry ?? error;
   const isRetried = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
-  const again = isRetried && (asked instanceof PrecautionNeededError ? 'at once' : 'after a pause');
+  const isAgain = isRetried || (scope.transaction.hasBegunInVain && !scope.transaction.abortedBy);
+  const again = isAgain && (asked instanceof PrecautionNeededError ? 'at once' : 'after a pause');
   const queues = scope.transaction.learnFrom(asked);
   return { kind: 'rolled back', error, again, queues, effects: scope.effectsAfterRollback };
 }

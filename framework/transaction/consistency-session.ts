@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidOptionError } from '../core/invalid-option-error';
 import type { Lsn } from '../core/lsn';
 import { laterOf, parseLsn, printLsn, START_OF_LOG } from '../core/lsn';
-import type { Connection, Statement } from '../database/connection';
+import type { Statement, StatementResult } from '../database/connection';
 import { isConnectionLoss } from '../database/sqlstate';
 import { InvalidSessionTokenError } from './errors';
 
@@ -41,6 +41,11 @@ export const POSITION: Statement = {
   writes: false,
 };
 
+/** What statements are sent on. */
+interface Runner {
+  run(statement: Statement): Promise<StatementResult>;
+}
+
 /** What a session has written and read, as positions in the log. All that it does in one context takes part. */
 export class ConsistencySession {
   readonly options: Required<Omit<SessionOptions, 'token'>>;
@@ -78,7 +83,7 @@ export class ConsistencySession {
   }
 
   /** Learns the position behind `answer`, which was just sent on this connection, in the same flight. */
-  async learn<T>(connection: Connection, answer: Promise<T>, kind: 'written' | 'read'): Promise<T> {
+  async learn<T>(connection: Runner, answer: Promise<T>, kind: 'written' | 'read'): Promise<T> {
     const position = connection.run(POSITION).then(
       ({ rows }) => parseLsn(rows[0]![1] as string) ?? 'unknown',
       () => 'unknown' as const,
@@ -104,7 +109,7 @@ export function runInConsistencySession<T>(owner: object, session: ConsistencySe
 /** What was just sent on a connection of `owner`'s; in a session its position is learnt, in the same flight. */
 export function withPosition<T>(
   owner: object,
-  connection: Connection,
+  connection: Runner,
   answer: Promise<T>,
   kind: 'written' | 'read',
 ): Promise<T> {

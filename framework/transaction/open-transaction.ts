@@ -1,5 +1,6 @@
 import { tick } from '../attributes/record-state';
-import type { Connection, Statement, StatementResult } from '../database/connection';
+import type { Statement, StatementResult } from '../database/connection';
+import type { BorrowedSession, Queueing } from './borrowed-session';
 import { withPosition } from './consistency-session';
 import { AbortedError } from '../database/errors';
 import { isConnectionLoss } from '../database/sqlstate';
@@ -10,11 +11,11 @@ import type { Signals } from '../database/abort';
 import { PrecautionNeededError, TransactionEndedError } from './errors';
 import { wereTaken } from './guards';
 import type { HotRows, Refusal } from './hot-rows';
+import type { Lines } from './lines';
 import type { TransactionOptions } from './options';
-import { beginText, patienceOf } from './options';
+import { beginText, boundOf, QUEUE_PATIENCE_MS } from './options';
 import type { Precaution } from './precautions';
 import { Precautions } from './precautions';
-import { Turn } from './turn';
 
 export interface AttemptFacts {
   readonly owner: object;
@@ -27,8 +28,9 @@ export interface AttemptFacts {
   readonly hotRows: HotRows;
   /** What earlier attempts have failed for. */
   readonly queues: readonly string[];
-  /** Whether to queue on the server: false behind a pooler, where a session is somebody else's at any time. */
-  readonly queuesOnServer: boolean;
+  readonly lines: Lines;
+  /** How long it may wait for a session, in milliseconds. */
+  readonly acquireTimeoutMs: number;
   readonly transactionIds: TransactionIds | undefined;
   /** Who may call it off from the start. */
   readonly signals: Signals;
@@ -82,10 +84,11 @@ export class OpenTransaction {
   readonly #sent: Statement[] = [];
   /** The first statement that PostgreSQL refused. */
   #refusal: Refusal | undefined;
-  readonly #connection: Connection;
+  readonly #session: BorrowedSession;
   readonly #facts: AttemptFacts;
   #taken: Precautions | undefined;
-  #turn: Turn | undefined;
+  /** Whether somebody may call it off, so that a cancel request may be on its way at its end. */
+  #isAbortable = false;
   /** What is to be done at once when a signal calls it off. */
   #onAbort: ((error: AbortedError) => void) | undefined;
   #begun = false;
@@ -94,12 +97,13 @@ export class OpenTransaction {
   #xid: Promise<string | null | undefined> | undefined;
   #mustAskAgain = false;
   #hasWrittenAlone = false;
+  #hasBegunInVain = false;
   #mayHaveWritten = false;
   #hasSnapshot = false;
   #holdsLocks = false;
 
-  constructor(connection: Connection, facts: AttemptFacts) {
-    this.#connection = connection;
+  constructor(session: BorrowedSession, facts: AttemptFacts) {
+    this.#session = session;
     this.#facts = facts;
     this.owner = facts.owner;
     this.id = facts.id;
@@ -128,6 +132,11 @@ export class OpenTransaction {
     return this.#hasWrittenAlone;
   }
 
+  /** Whether the session was lost, or unusable, when it was handed on: nothing was done then. */
+  get hasBegunInVain(): boolean {
+    return this.#hasBegunInVain;
+  }
+
   /** Whether what it reads is of a moment that has passed already, where its level keeps to one moment. */
   get hasSnapshot(): boolean {
     return this.#hasSnapshot;
@@ -140,6 +149,7 @@ export class OpenTransaction {
 
   /** From now on the signals may call it off. @returns takes that back */
   abortOn(signals: Signals): () => void {
+    this.#isAbortable ||= signals.length > 0;
     this.abortedBy ??= abortion(signals);
     return onAbort(signals, (reason) => {
       this.abortedBy ??= new AbortedError(reason);
@@ -158,7 +168,7 @@ export class OpenTransaction {
 
   /** Has the server cancel what is under way. */
   cancel(): Promise<void> {
-    return this.#connection.cancel();
+    return this.#session.cancel();
   }
 
   /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
@@ -172,7 +182,7 @@ export class OpenTransaction {
   async send(statement: Statement): Promise<StatementResult> {
     this.#begin(statement);
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
-    const answer = this.#connection.run(statement);
+    const answer = this.#session.run(statement);
     const tellsXid = this.#tellsXid(statement);
     this.#note(statement);
     if (statement.writes !== false && !tellsXid) this.#askXid();
@@ -195,7 +205,7 @@ export class OpenTransaction {
   async control(text: string): Promise<void> {
     const statement = { text, writes: false };
     this.#begin(statement);
-    await this.#connection.run(statement);
+    await this.#session.run(statement);
   }
 
   /** @returns the command tag of the answer. Rejects with the driver's error. */
@@ -204,7 +214,7 @@ export class OpenTransaction {
     // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
     await this.#xid;
     let cancelling: Promise<void> | undefined;
-    this.#onAbort = () => (cancelling ??= this.#connection.cancel());
+    this.#onAbort = () => (cancelling ??= this.#session.cancel());
     try {
       const { command } = await this.#end('commit');
       return command;
@@ -215,31 +225,32 @@ export class OpenTransaction {
 
   async rollback(): Promise<void> {
     this.#isOver = true;
-    if (!this.#begun) return;
+    if (!this.#begun || this.#session.isGone) return;
     try {
       await this.#end('rollback');
     } catch (error) {
       // The server rolls back by itself when the session closes.
-      this.#connection.discard(error as Error);
+      this.#session.discard(error as Error);
       if (!isConnectionLoss(error)) throw error;
     }
   }
 
   async #end(text: string): Promise<StatementResult> {
-    const sent = this.#connection.run({ text, writes: false });
+    const sent = this.#session.run({ text, writes: false });
     const kind = this.#mayHaveWritten ? 'written' : 'read';
-    const answer = text === 'commit' ? withPosition(this.owner, this.#connection, sent, kind) : sent;
-    if (this.#turn) await Promise.allSettled([answer, this.#turn.leave()]);
+    const answer = text === 'commit' ? withPosition(this.owner, this.#session, sent, kind) : sent;
+    const isLast = text === 'commit' && !this.#isAbortable;
+    await Promise.allSettled([answer, this.#session.leaveLine(answer, isLast)]);
     return answer;
   }
 
   discard(reason: Error): void {
-    this.#connection.discard(reason);
+    this.#session.discard(reason);
   }
 
   /** Says that the schema has changed under the session's prepared statements. */
   outdate(reason: Error): void {
-    this.#connection.outdate(reason);
+    this.#session.outdate(reason);
   }
 
   /** @returns what the next attempt is to queue for */
@@ -259,11 +270,12 @@ export class OpenTransaction {
     if (this.#beginFailure !== undefined) throw this.#beginFailure as Error;
     if (this.#begun) return;
     this.#begun = true;
-    this.#queue(first);
-    if (this.options.statementTimeoutMs !== undefined) this.#connection.allow(this.options.statementTimeoutMs);
-    this.#connection.run({ text: beginText(this.isolation, this.options), writes: false }).catch((error: unknown) => {
+    this.#session.open(() => this.#queueingFor(first));
+    if (this.options.statementTimeoutMs !== undefined) this.#session.allow(this.options.statementTimeoutMs);
+    this.#session.run({ text: beginText(this.isolation, this.options), writes: false }).catch((error: unknown) => {
       this.#beginFailure = error;
-      this.#connection.discard(error as Error);
+      this.#hasBegunInVain = this.#session.wasHandedOn;
+      this.#session.discard(error as Error);
     });
     if (!this.precautions.isEmpty) this.#takePrecautions();
   }
@@ -272,7 +284,7 @@ export class OpenTransaction {
   #takePrecautions(): void {
     for (const statement of this.precautions.statements(this.isolation)) {
       this.#sent.push(statement);
-      this.#connection.run(statement).catch((error: unknown) => {
+      this.#session.run(statement).catch((error: unknown) => {
         this.#beginFailure ??= error;
         this.#refusal ??= { statement, error };
         if (wereTaken(statement, error)) this.mustRetry ??= new PrecautionNeededError();
@@ -282,15 +294,22 @@ export class OpenTransaction {
     }
   }
 
-  #queue(first: Statement): void {
-    const { hotRows, queues, queuesOnServer } = this.#facts;
-    if (!queuesOnServer) return;
+  /** Undefined where there is nothing to queue for. */
+  #queueingFor(first: Statement): Queueing | undefined {
+    const { hotRows, lines, acquireTimeoutMs } = this.#facts;
     // At read committed nothing fails for having waited, and what only reads is in nobody's way.
     const isCalm = this.isolation === 'read committed' || this.options.readOnly === true;
     const hot = isCalm ? [] : hotRows.queuesFor(first);
-    if (hot.length === 0 && queues.length === 0) return;
-    const all = [...new Set([...queues, ...hot])];
-    this.#turn = new Turn(this.#connection, all, patienceOf(this.options), () => hotRows.renew(first, all));
+    const queues = [...new Set([...this.#facts.queues, ...hot])];
+    if (queues.length === 0) return undefined;
+    const bound = boundOf(this.options);
+    return {
+      lines,
+      queues,
+      patienceMs: Math.min(QUEUE_PATIENCE_MS, bound),
+      boundMs: Math.min(acquireTimeoutMs, bound),
+      onWait: () => hotRows.renew(first, queues),
+    };
   }
 
   #note({ writes, locks, takesSnapshot }: Statement): void {
@@ -315,7 +334,7 @@ export class OpenTransaction {
   #askXid(): void {
     if (this.#xid !== undefined && !this.#mustAskAgain) return;
     this.#mustAskAgain = false;
-    this.#xid = this.#connection.run(XID).then(
+    this.#xid = this.#session.run(XID).then(
       ({ rows }) => {
         const xid = rows[0]![0] as string | null;
         this.#mustAskAgain = xid === null; // the write before it found no row to change

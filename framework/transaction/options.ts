@@ -83,11 +83,11 @@ export function beginText(isolation: IsolationLevel, options: TransactionOptions
   return [modes.filter(Boolean).join(' '), ...locals].join('; ');
 }
 
-/** Shorter than the slack after which a session that says nothing is closed. */
-const QUEUE_PATIENCE_MS = 4_000;
+/** How long a transaction queues for hot rows while nothing moves, in milliseconds: less than the slack of a statement. */
+export const QUEUE_PATIENCE_MS = 4_000;
 
-/** How long a transaction queues for hot rows before it goes ahead, in milliseconds. */
-export function patienceOf({ statementTimeoutMs, lockTimeoutMs, retryBudgetMs }: TransactionOptions): number {
+/** The tightest of a transaction's own bounds, in milliseconds. */
+export function boundOf({ statementTimeoutMs, lockTimeoutMs, retryBudgetMs }: TransactionOptions): number {
   const bounds = [statementTimeoutMs, lockTimeoutMs, retryBudgetMs].filter((bound) => bound !== undefined && bound > 0);
-  return Math.min(QUEUE_PATIENCE_MS, ...(bounds as number[]));
+  return Math.min(...(bounds as number[]));
 }

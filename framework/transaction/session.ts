@@ -19,17 +19,17 @@ import { currentDecision, currentScope, currentSignals, runInScope, runWithSigna
 import { runEffects } from './effects';
 import { AfterCommitError, RetriesExhaustedError } from './errors';
 import { HotRows } from './hot-rows';
-import { LocalTurns } from './local-turns';
+import { Lines } from './lines';
 import { makeGuards } from './make-guards';
 import { noteLoneWork } from './lone-work';
 import { assertFits } from './nesting';
-import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS, patienceOf } from './options';
+import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS, QUEUE_PATIENCE_MS } from './options';
 import type { TransactionOptions } from './options';
 import { Precautions } from './precautions';
 import { isReplicaLost, readOnReplica, replicaFor } from './replica-reads';
 import type { Scope } from './scope';
+import { enterQueues, leaveQueues } from './server-queues';
 import { Transaction } from './transaction';
-import { Turn } from './turn';
 
 /** Each adds a precaution to those before; nobody has needed more than a few. */
 const MOST_RUNS_FOR_PRECAUTIONS = 20;
@@ -65,7 +65,7 @@ export class Session {
   replicas: Replicas | undefined;
 
   readonly #hotRows = new HotRows();
-  readonly #turns = new LocalTurns();
+  readonly #lines = new Lines();
 
   constructor(options: ResolvedPoolOptions) {
     this.pool = new Pool(options, this.bus);
@@ -189,9 +189,9 @@ export class Session {
   /** The places in the queues are asked for, used and given back in one flight. */
   async #inTurn(connection: Connection, statement: Statement, queues: readonly string[]): Promise<StatementResult> {
     if (queues.length === 0) return connection.run(statement);
-    const turn = new Turn(connection, queues, patienceOf({}), () => this.#hotRows.renew(statement, queues));
+    enterQueues(connection, queues, QUEUE_PATIENCE_MS, () => this.#hotRows.renew(statement, queues));
     const answer = connection.run(statement);
-    await Promise.allSettled([answer, turn.leave()]);
+    await Promise.allSettled([answer, leaveQueues(connection)]);
     return answer;
   }
 
@@ -202,17 +202,17 @@ export class Session {
     const isolation = options.isolation ?? this.pool.options.isolation;
     const signals = options.signal ? [...currentSignals(), options.signal] : currentSignals();
     const precautions = new Precautions();
+    const { acquireTimeoutMs } = this.pool.options;
+    const [hotRows, lines] = [this.#hotRows, this.#lines];
+    const whole = { owner: this, id, isolation, options, precautions, hotRows, lines, acquireTimeoutMs, signals };
     let queues: readonly string[] = [];
     let failures = 0;
     const replica = await this.#replicaFor(options);
     for (let attempt = 1; ; attempt++) {
       const pool = attempt === 1 ? (replica?.pool ?? this.pool) : this.pool;
-      const queuesOnServer = this.pool.ownsSessions;
-      const own = { owner: this, id, attempt, isolation, options, precautions };
-      const { transactionIds } = this.pool;
-      const facts = { ...own, hotRows: this.#hotRows, queues, queuesOnServer, transactionIds, signals };
-      const run = () => this.#observedAttempt(pool, facts, body);
-      const outcome = await (queuesOnServer || queues.length === 0 ? run() : this.#turns.inTurn(queues, signals, run));
+      assertNotAborted(signals);
+      const facts = { ...whole, attempt, queues, transactionIds: this.pool.transactionIds };
+      const outcome = await this.#observedAttempt(pool, facts, body);
       if (outcome.kind === 'committed') {
         const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
         if (failures.length > 0) throw new AfterCommitError(failures, outcome.effects.length);

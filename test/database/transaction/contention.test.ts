@@ -1,7 +1,6 @@
 import { Column, Id, Model, sql, Table, Transactional } from 'bellwether';
 import type { Database, IsolationLevel } from 'bellwether';
 import { countRoundTrips } from 'bellwether/testing';
-import { LocalTurns } from '../../../framework/transaction/local-turns';
 import { barrier, errorOf, setUp, signal, until, untilBlocked } from './support';
 
 @Table('accounts')
@@ -187,7 +186,8 @@ describe('the queue', () => {
   });
 
   test('of one row holds up nobody at another, hot as it may be', async () => {
-    const pool = await open({ poolSize: 8 });
+    const [pool, other] = [await open({ poolSize: 8 }), await open({ poolSize: 8 })];
+    for (const id of [1, 2]) await other.use(() => heat(other, id));
     await pool.use(async () => {
       await heat(pool, 1);
       await heat(pool, 2);
@@ -198,12 +198,14 @@ describe('the queue', () => {
         await release.promise;
       });
       await entered.promise;
-      const waiting = withdraw(pool, 1);
+      const here = withdraw(pool, 1);
+      const there = other.use(() => withdraw(other, 1));
       await untilBlocked(database());
       expect(await withdraw(pool, 2)).toBe(1);
+      expect(await other.use(() => withdraw(other, 2))).toBe(1);
       release.give();
       await holding;
-      expect(await waiting).toBe(1);
+      expect([await here, await there]).toEqual([1, 1]);
     });
   });
 
@@ -275,43 +277,6 @@ describe('the queue', () => {
         });
       }
     });
-  });
-});
-
-describe('turns of one process, for behind a pooler', () => {
-  test('those of the same name wait for one another, others do not', async () => {
-    const turns = new LocalTurns();
-    const [one, other] = [signal(), signal()];
-    const order: string[] = [];
-    const first = turns.inTurn(['a', 'b'], [], () => one.promise.then(() => order.push('a b')));
-    const second = turns.inTurn(['b', 'c'], [], () => Promise.resolve(order.push('b c')));
-    const third = turns.inTurn(['c'], [], () => other.promise.then(() => order.push('c')));
-    await turns.inTurn(['d'], [], () => Promise.resolve(order.push('d')));
-    one.give();
-    await Promise.all([first, second]);
-    other.give();
-    await third;
-    expect(order).toEqual(['d', 'a b', 'b c', 'c']);
-  });
-
-  test('are not held up for long by one that hangs', async () => {
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance'] });
-    try {
-      const turns = new LocalTurns();
-      const hung = signal();
-      const order: string[] = [];
-      const hanging = turns.inTurn(['a'], [], () => hung.promise.then(() => order.push('hanging')));
-      const next = turns.inTurn(['a'], [], () => Promise.resolve(order.push('next')));
-      await jest.advanceTimersByTimeAsync(999);
-      expect(order).toEqual([]);
-      await jest.advanceTimersByTimeAsync(1);
-      await next;
-      hung.give();
-      await hanging;
-      expect(order).toEqual(['next', 'hanging']);
-    } finally {
-      jest.useRealTimers();
-    }
   });
 });
 

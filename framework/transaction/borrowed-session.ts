@@ -1,0 +1,172 @@
+import type { Signals } from '../database/abort';
+import type { Connection, Statement, StatementResult } from '../database/connection';
+import type { Pool } from '../database/pool';
+import type { Line, Lines } from './lines';
+import { enterQueues, leaveQueues } from './server-queues';
+
+interface Unsent {
+  readonly statement: Statement;
+  readonly resolve: (answer: Promise<StatementResult>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** What an attempt queues for, and how. */
+export interface Queueing {
+  readonly lines: Lines;
+  readonly queues: readonly string[];
+  /** How long it waits while nothing moves, in milliseconds. */
+  readonly patienceMs: number;
+  /** How long it waits in all, in milliseconds. */
+  readonly boundMs: number;
+  /** Called if there was somebody to wait for. */
+  readonly onWait: () => void;
+}
+
+/**
+ * The session of one attempt, fetched when its first statement is sent: from the pool, or from whoever was served
+ * before in a line for the same rows. What is sent until it is there leaves in order once it is.
+ */
+export class BorrowedSession {
+  readonly #pool: Pool;
+  readonly #signals: Signals;
+  readonly #unsent: Unsent[] = [];
+  #connection: Connection | undefined;
+  #failure: unknown;
+  #statementTimeoutMs: number | undefined;
+  /** The line in which it is being served. */
+  #line: Line | undefined;
+  /** The answer to what the one before sent last. */
+  #answerBefore: Promise<unknown> | undefined;
+  #isHandedOn = false;
+
+  constructor(pool: Pool, signals: Signals) {
+    this.#pool = pool;
+    this.#signals = signals;
+  }
+
+  /** Whether it is somebody else's by now, or was never had, so that nothing more can be sent. */
+  get isGone(): boolean {
+    return this.#isHandedOn || this.#failure !== undefined;
+  }
+
+  /** Whether it came from somebody whose end may have failed. */
+  get wasHandedOn(): boolean {
+    return this.#answerBefore !== undefined;
+  }
+
+  /** Begins to fetch it. If there is none to be had, that is told to all that is sent. */
+  open(queueing: () => Queueing | undefined): void {
+    this.#fetch(queueing).then(
+      (connection) => {
+        this.#connection = connection;
+        if (this.#statementTimeoutMs !== undefined) connection.allow(this.#statementTimeoutMs);
+        for (const { statement, resolve } of this.#unsent.splice(0)) resolve(connection.run(statement));
+      },
+      (error: unknown) => {
+        this.#failure = error;
+        for (const { reject } of this.#unsent.splice(0)) reject(error);
+      },
+    );
+  }
+
+  /** Rejects with the driver's error, or says why there is no session. */
+  run(statement: Statement): Promise<StatementResult> {
+    if (this.#connection) return this.#connection.run(statement);
+    return new Promise((resolve, reject) => {
+      if (this.#failure === undefined) this.#unsent.push({ statement, resolve, reject });
+      else reject(this.#failure as Error);
+    });
+  }
+
+  /** Until it is given back, statements may take this long, in milliseconds; 0 for no bound. */
+  allow(statementTimeoutMs: number): void {
+    this.#statementTimeoutMs = statementTimeoutMs;
+    this.#connection?.allow(statementTimeoutMs);
+  }
+
+  /** Has the server cancel what is under way, and nothing of the one before. */
+  async cancel(): Promise<void> {
+    await this.#answerBefore?.catch(() => undefined); // its caller hears of it
+    await this.#connection?.cancel();
+  }
+
+  discard(reason: Error): void {
+    this.#connection?.discard(reason);
+  }
+
+  /** Says that the schema has changed under the session's prepared statements. */
+  outdate(reason: Error): void {
+    this.#connection?.outdate(reason);
+  }
+
+  /**
+   * To be called right behind what ends the transaction. The place in the line goes to the next, together with the
+   * session if `handsOn` says that nothing more will be sent; else that is left for `giveBack`.
+   */
+  async leaveLine(lastAnswer: Promise<unknown>, handsOn: boolean): Promise<void> {
+    const [line, connection] = [this.#line, this.#connection];
+    if (!line || !connection || (line.isAwaited && !(handsOn && connection.isSound))) return;
+    this.#line = undefined;
+    this.#isHandedOn = line.serveNext({ connection, lastAnswer });
+    if (!this.#isHandedOn) await this.#leaveQueues(connection);
+  }
+
+  /** To be called when all is answered. */
+  async giveBack(): Promise<void> {
+    const connection = this.#connection;
+    if (!connection || this.#isHandedOn) return;
+    if (!connection.isSound) this.#line?.serveNext(undefined);
+    else if (this.#line) await this.leaveLine(Promise.resolve(), true);
+    if (!this.#isHandedOn) this.#pool.giveBack(connection);
+  }
+
+  async #fetch(queueing: () => Queueing | undefined): Promise<Connection> {
+    const known = queueing();
+    if (known) return this.#fetchInLine(known);
+    const connection = await this.#pool.take(this.#signals);
+    const learnt = queueing(); // while all sessions were busy, perhaps with the same rows
+    if (!learnt) return connection;
+    this.#pool.giveBack(connection);
+    return this.#fetchInLine(learnt);
+  }
+
+  async #fetchInLine(queueing: Queueing): Promise<Connection> {
+    const { lines, queues, patienceMs, boundMs, onWait } = queueing;
+    const { line, isNew } = lines.at(queues);
+    const place = isNew ? {} : await line.wait({ stillMs: patienceMs, totalMs: boundMs }, this.#signals);
+    if (!isNew) onWait();
+    if (!place) return this.#pool.take(this.#signals); // out of patience: beside the line
+    this.#line = line;
+    const { served } = place;
+    if (!served) return this.#fetchForLine(line, queueing);
+    const { connection, lastAnswer } = served;
+    this.#answerBefore = lastAnswer;
+    connection.allow(this.#pool.options.statementTimeoutMs);
+    if (line.isAtStretchEnd) {
+      void this.#leaveQueues(connection);
+      this.#enterQueues(connection, queueing);
+    }
+    return connection;
+  }
+
+  async #fetchForLine(line: Line, queueing: Queueing): Promise<Connection> {
+    try {
+      const connection = await this.#pool.take(this.#signals);
+      this.#enterQueues(connection, queueing);
+      return connection;
+    } catch (error) {
+      this.#line = undefined;
+      line.serveNext(undefined);
+      throw error;
+    }
+  }
+
+  /** Behind a pooler there are none: there a session is somebody else's at any time. */
+  #enterQueues(connection: Connection, { queues, patienceMs, onWait }: Queueing): void {
+    if (this.#pool.ownsSessions) enterQueues(connection, queues, patienceMs, onWait);
+  }
+
+  async #leaveQueues(connection: Connection): Promise<void> {
+    if (this.#pool.ownsSessions) await leaveQueues(connection);
+  }
+}

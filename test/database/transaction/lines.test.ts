@@ -1,0 +1,222 @@
+import { Column, Id, Model, sql, Table } from 'bellwether';
+import type { Database, TransactionOptions } from 'bellwether';
+import { countRoundTrips } from 'bellwether/testing';
+import { barrier, errorOf, reasonOf, setUp, signal, until, untilBlocked } from './support';
+
+@Table('accounts')
+class Account extends Model {
+  @Id('integer') declare id: number;
+  @Column('integer') declare balance: number;
+}
+
+// What is written into `late` says what happens at the COMMIT of its transaction.
+const { database, open } = setUp(`
+  create table accounts (id int primary key, balance int not null);
+  create table late (deed text);
+  create function at_commit() returns trigger language plpgsql as $$ begin
+    case new.deed
+      when 'refuse' then raise exception 'no' using errcode = '23514';
+      when 'terminate' then perform pg_terminate_backend(pg_backend_pid());
+      when 'cancel' then perform pg_cancel_backend(pg_backend_pid());
+      when 'wait' then perform pg_advisory_xact_lock_shared(42);
+    end case;
+    return new;
+  end $$;
+  create constraint trigger late after insert on late deferrable initially deferred for each row execute function at_commit();`);
+beforeEach(() => database().pool.query('truncate accounts, late; insert into accounts values (1, 1000), (2, 1000)'));
+afterEach(async () => {
+  // Whatever happened: nobody keeps a place in a queue.
+  await until(database(), `select true where not exists (select from pg_locks where locktype = 'advisory')`);
+});
+
+const balance = async () =>
+  (await database().pool.query<{ balance: number }>('select balance from accounts where id = 1')).rows[0]!.balance;
+
+/** Two transactions collide over the first account, so that those that follow stand in line for it. */
+async function heat(db: Database): Promise<void> {
+  const meet = barrier(2);
+  const collide = () =>
+    db.transaction(async (tx) => {
+      const account = await Account.find(1);
+      if (tx.attempt === 1) await meet();
+      await account.update({ balance: account.balance + 1 });
+    });
+  await Promise.all([collide(), collide()]);
+  await database().pool.query('update accounts set balance = 1000');
+}
+
+/** Takes 1 from the first account. @returns how often the body ran */
+async function withdraw(db: Database, options: TransactionOptions & { readonly deed?: string } = {}): Promise<number> {
+  const { deed, ...others } = options;
+  let bodies = 0;
+  await db.transaction(others, async () => {
+    bodies += 1;
+    const account = await Account.find(1);
+    await account.update({ balance: account.balance - 1 });
+    if (deed !== undefined) await sql`insert into late values (${deed})`.execute(db.kysely());
+  });
+  return bodies;
+}
+
+/** A transaction that is being served, until it is told to go on. */
+async function served(db: Database): Promise<{ readonly goOn: () => void; readonly done: Promise<unknown> }> {
+  const [entered, release] = [signal(), signal()];
+  const done = db.transaction(async () => {
+    await Account.find(1);
+    entered.give();
+    await release.promise;
+  });
+  await entered.promise;
+  return { goOn: release.give, done };
+}
+
+describe('those who wait in line', () => {
+  test('wait without a session, so that others find one', async () => {
+    const db = await open({ poolSize: 2, acquireTimeoutMs: 5_000 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      const waiting = Array.from({ length: 20 }, () => withdraw(db));
+      expect((await Account.find(2)).balance).toBe(1000);
+      await db.transaction(async () => (await Account.find(2)).update({ balance: 5 }));
+      first.goOn();
+      await Promise.all([first.done, ...waiting]);
+      expect(await balance()).toBe(980);
+    });
+  });
+
+  test('are handed the session in the flight of the COMMIT before theirs: two round trips each', async () => {
+    const counter = await countRoundTrips(database().url);
+    const db = await open({ url: counter.url, poolSize: 4 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      const trips = await counter.count(async () => {
+        const waiting = Array.from({ length: 20 }, () => withdraw(db));
+        first.goOn();
+        await Promise.all([first.done, ...waiting]);
+      });
+      expect(trips).toBe(1 + 20 * 2);
+      expect(await balance()).toBe(980);
+    });
+    await db.close();
+    await counter.close();
+  });
+
+  test('let another process in between, after eight', async () => {
+    const [one, other] = [await open({ poolSize: 2 }), await open({ poolSize: 2 })];
+    await one.use(() => heat(one));
+    await other.use(() => heat(other));
+    const order: string[] = [];
+    const first = await one.use(() => served(one));
+    const there = other.use(() => withdraw(other)).then(() => order.push('other'));
+    await untilBlocked(database());
+    const here = Array.from({ length: 20 }, () => one.use(() => withdraw(one)).then(() => order.push('one')));
+    first.goOn();
+    await Promise.all([first.done, there, ...here]);
+    expect(order.indexOf('other')).toBeLessThanOrEqual(9);
+    expect(await balance()).toBe(979);
+  });
+
+  test('go ahead beside it when it stands still for too long, and serializable decides', async () => {
+    const db = await open({ poolSize: 4 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      expect(await withdraw(db, { lockTimeoutMs: 50 })).toBe(1);
+      first.goOn();
+      await first.done;
+      expect(await withdraw(db)).toBe(1);
+      expect(await balance()).toBe(998);
+    });
+  });
+
+  test('leave it when they are called off', async () => {
+    const db = await open({ poolSize: 2 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      const controller = new AbortController();
+      const [called, after] = [withdraw(db, { signal: controller.signal }), withdraw(db)];
+      controller.abort();
+      expect((await errorOf(called)).code).toBe('E_ABORTED');
+      first.goOn();
+      await first.done;
+      expect(await after).toBe(1);
+      expect(await balance()).toBe(999);
+    });
+  });
+});
+
+describe('whoever is handed a session does not suffer from', () => {
+  test.each([
+    ['refuse', 'E_CHECK_VIOLATION'],
+    ['cancel', 'E_STATEMENT_CANCELLED'],
+    ['terminate', undefined],
+  ] as const)('a COMMIT before it that ends by: %s', async (deed, code) => {
+    const db = await open({ poolSize: 2 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      const [bad, ...good] = [withdraw(db, { deed, attempts: 1 }), ...Array.from({ length: 5 }, () => withdraw(db))];
+      const failing = errorOf(bad!);
+      first.goOn();
+      await first.done;
+      const error = await failing;
+      if (code !== undefined) expect(error.code).toBe(code);
+      await Promise.all(good);
+      expect(await balance()).toBe(995);
+    });
+  });
+
+  test('a COMMIT before it that is called off', async () => {
+    const db = await open({ poolSize: 2 });
+    const holder = await database().pool.connect();
+    await db.use(async () => {
+      await heat(db);
+      await holder.query('select pg_advisory_lock(42)');
+      const first = await served(db);
+      const controller = new AbortController();
+      const before = reasonOf(withdraw(db, { deed: 'wait', signal: controller.signal }));
+      const after = withdraw(db);
+      first.goOn();
+      await first.done;
+      await untilBlocked(database());
+      controller.abort();
+      expect(await before).toMatchObject({ code: 'E_ABORTED' });
+      expect(await after).toBe(1);
+      expect(await balance()).toBe(999);
+    });
+    await holder.query('select pg_advisory_unlock(42)');
+    holder.release();
+  });
+});
+
+test('whoever is called off does not take the COMMIT before it along', async () => {
+  const db = await open({ poolSize: 2 });
+  const holder = await database().pool.connect();
+  await db.use(async () => {
+    await heat(db);
+    await holder.query('select pg_advisory_lock(42)');
+    const first = await served(db);
+    const controller = new AbortController();
+    const before = withdraw(db, { deed: 'wait' });
+    const entered = signal();
+    const after = db.transaction(async () => {
+      entered.give();
+      await db.use({ signal: controller.signal }, () => Account.find(1));
+    });
+    first.goOn();
+    await first.done;
+    await untilBlocked(database());
+    await entered.promise;
+    controller.abort();
+    const failing = reasonOf(after);
+    await holder.query('select pg_advisory_unlock(42)');
+    expect(await before).toBe(1);
+    expect(await failing).toMatchObject({ code: 'E_ABORTED' });
+    expect(await balance()).toBe(999);
+    expect(await withdraw(db)).toBe(1);
+  });
+  holder.release();
+});
