@@ -105,7 +105,7 @@ export class BorrowedSession {
    */
   async leaveLine(lastAnswer: Promise<unknown>, handsOn: boolean): Promise<void> {
     const [line, connection] = [this.#line, this.#connection];
-    if (!line || !connection || (line.isAwaited && !(handsOn && connection.isSound))) return;
+    if (!line || !connection || (line.isAwaited && !handsOn)) return;
     this.#line = undefined;
     this.#isHandedOn = line.serveNext({ connection, lastAnswer });
     if (!this.#isHandedOn) await this.#leaveQueues(connection);
