@@ -1,11 +1,13 @@
 import { parentsOf } from '../associations/association';
+import { quotedName } from '../database/quoted-name';
+import type { Statement } from '../database/statement';
+import { statementName } from '../database/statement-name';
 import type { ModelClass } from '../schema/facts';
 import type { Column, ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { guardOf } from '../transaction/guards';
 import { holdGuards } from '../transaction/hold-guards';
 import { Topic } from '../transaction/notes';
-import { lockRow } from '../transaction/precautions';
 import type { Session } from '../transaction/session';
 import { canonicalText } from './canonical-text';
 import type { RowValues } from './row-values';
@@ -136,10 +138,14 @@ async function lock(session: Session, roots: readonly Root[]): Promise<(RowValue
   return roots.map((root) => (unlocked.includes(root) ? rows.get(root) : {})); // those above a locked one are locked too
 }
 
-function statementFor(root: Root) {
+/** Locks a root as a write to it that leaves its key alone would; no row comes back when it is not there. */
+function statementFor(root: Root): Statement {
   const { table, primaryKey } = root.schema;
-  const columns = columnsAbove(root).map(({ name }) => name);
-  return lockRow({ table, keyColumn: primaryKey.name, key: root.key }, columns);
+  const columns = columnsAbove(root).map(({ name }) => quotedName(name));
+  const selected = columns.length === 0 ? '1' : columns.join(', ');
+  const text = `select ${selected} from ${quotedName(table)} where ${quotedName(primaryKey.name)} = $1 for no key update`;
+  const about = { table, key: root.key };
+  return { text, name: statementName(text), values: [root.key], valuesAs: 'text', writes: false, about };
 }
 
 function columnsAbove({ schema }: Root): readonly Column[] {

@@ -9,7 +9,7 @@ import type { DeadlockWitnesses } from './deadlock';
 import { driverPool } from './driver-pool';
 import { AbortedError, DatabaseClosedError, PoolExhaustedError } from './errors';
 import type { ResolvedPoolOptions } from './options';
-import type { TransactionIds } from './transaction-ids';
+import { TransactionIds } from './transaction-ids';
 
 /** What processes of the server do, or did last. */
 const ACTIVITY = 'select pid, query from pg_stat_activity where pid = any($1::int[]) and query is not null';
@@ -18,12 +18,11 @@ const ASK_MS = 500;
 /** The pool of sessions of one database. */
 export class Pool {
   readonly options: ResolvedPoolOptions;
-  /** Known once the server was asked. */
-  transactionIds: TransactionIds | undefined;
   readonly #bus: EventBus;
   readonly #connections = new WeakMap<PoolClient, Connection>();
   #driver: DriverPool;
   #ownsSessions = true;
+  #transactionIds: TransactionIds | undefined;
   #closing: Promise<void> | undefined;
   #retiredBefore = 0;
   readonly #byProcess = new Map<number, Connection>();
@@ -46,6 +45,16 @@ export class Pool {
    */
   get ownsSessions(): boolean {
     return this.#ownsSessions;
+  }
+
+  /** The server's; undefined until it has told where it stands. */
+  get transactionIds(): TransactionIds | undefined {
+    return this.#transactionIds;
+  }
+
+  /** Says that the server has given out 64-bit transaction ids up to about this one. */
+  noteTransactionId(latest: bigint): void {
+    this.#transactionIds = new TransactionIds(latest);
   }
 
   /** Says that a pooler was found, by what `connection` was told. */

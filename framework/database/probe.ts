@@ -5,7 +5,6 @@ import type { Statement } from './statement';
 import { UnsupportedServerError } from './errors';
 import { maskedUrl } from './options';
 import { translateDatabaseError } from './sqlstate';
-import { TransactionIds } from './transaction-ids';
 
 export interface ServerFacts {
   /** As PostgreSQL counts: 180004 is 18.4. */
@@ -31,7 +30,7 @@ export async function probeServer(pool: Pool): Promise<ServerFacts> {
     .borrow(async (connection) => {
       const result = await connection.run(PROBE);
       const [, , , pid, isolation, xid] = result.rows[0] as [number, boolean, string, number, string, string];
-      pool.transactionIds = new TransactionIds(BigInt(xid));
+      pool.noteTransactionId(BigInt(xid));
       const isOurs = pid === connection.processID && isolation === pool.options.isolation;
       if (pool.ownsSessions && !isOurs) pool.disownSessions(connection);
       return result;

@@ -17,12 +17,12 @@ export class SilenceWatch {
     this.#onSilence = onSilence;
   }
 
+  /** From the next statement on. */
   changeBound(boundMs: number): void {
     if (boundMs === this.#boundMs) return;
     this.#boundMs = boundMs;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#underWay > 0) this.#arm(boundMs);
   }
 
   sent(): void {

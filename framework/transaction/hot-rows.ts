@@ -8,8 +8,8 @@ import { PrecautionNeededError } from './errors';
 const HOT_MS = 5_000;
 /** Most entries remembered. */
 const MOST_ENTRIES = 1_000;
-/** Most queues that one transaction stands in; one that collides over more rows queues for their tables. */
-const MOST_QUEUES = 16;
+/** Most queues that one failure leads to, or a row; who collides over more rows queues for their tables. */
+const MOST_QUEUES_LEARNT = 16;
 /** From this attempt on, whoever fails without a row to blame queues for whole tables. */
 const TABLES_FROM_ATTEMPT = 3;
 
@@ -77,7 +77,8 @@ export class HotRows {
   #keep(name: string, queues: readonly string[]): void {
     const now = performance.now();
     const known = this.#entries.get(name);
-    const all = known && known.until > now ? [...new Set([...queues, ...known.queues])].slice(0, MOST_QUEUES) : queues;
+    const all =
+      known && known.until > now ? [...new Set([...queues, ...known.queues])].slice(0, MOST_QUEUES_LEARNT) : queues;
     this.#entries.delete(name); // the map is in the order of insertion: the oldest comes first
     if (this.#entries.size >= MOST_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!);
     this.#entries.set(name, { queues: all, until: now + HOT_MS });
@@ -92,9 +93,9 @@ function isCollision(error: unknown, { refusal }: FailedAttempt): boolean {
 function queuesAfter({ attempt, statements, refusal }: FailedAttempt): readonly string[] {
   if (refusal && blamesItsRow(refusal.error)) return namesOf(refusal.statement);
   const names = new Set(statements.flatMap(namesOf));
-  if (attempt < TABLES_FROM_ATTEMPT && names.size <= MOST_QUEUES) return [...names];
+  if (attempt < TABLES_FROM_ATTEMPT && names.size <= MOST_QUEUES_LEARNT) return [...names];
   // Rows that are read together, as by a scan of a small table, collide without one to blame.
-  return [...new Set(statements.map(({ about, text }) => about?.table ?? text))].slice(0, MOST_QUEUES);
+  return [...new Set(statements.map(({ about, text }) => about?.table ?? text))].slice(0, MOST_QUEUES_LEARNT);
 }
 
 /**

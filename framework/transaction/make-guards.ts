@@ -7,9 +7,10 @@ import { GUARDS, GUARDS_TABLE } from './guards';
 const KEY = [0x62656c6c, 0x67756172] as const;
 
 // The table stays small and is updated much: with room in each page an update needs no new index entry (HOT).
-// Read committed, since those that wait for one another here must then see that it has been done.
+// Read committed, since those that wait for one another here must then see that it has been done; to_regclass alone
+// would not, as it trusts what the session remembers until it opens a table (here pg_class) that it has not yet open.
 export const MAKE_GUARDS = `select pg_advisory_xact_lock(${KEY.join(', ')});
-do $$ begin if to_regclass('${GUARDS_TABLE}') is null then
+do $$ begin if not exists (select from pg_class where oid = to_regclass('${GUARDS_TABLE}')) then
   create table ${GUARDS_TABLE} (bucket int primary key, turn bigint not null default 0) with (fillfactor = 20);
   comment on table ${GUARDS_TABLE} is 'One row for each guard of @Invariant and @LockedBy; kept by bellwether.';
 end if; end $$;
@@ -21,6 +22,7 @@ export async function makeGuards(pool: Pool): Promise<void> {
     try {
       await connection.run({ text: `begin isolation level read committed; ${MAKE_GUARDS}; commit` });
     } catch (error) {
+      await connection.run({ text: 'rollback', writes: false }).catch((failure: Error) => connection.discard(failure));
       throw isPostgresError(error) ? new GuardsMissingError(GUARDS_TABLE, error) : error;
     }
   });

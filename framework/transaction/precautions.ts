@@ -1,15 +1,7 @@
 import { quotedName } from '../database/quoted-name';
 import type { Statement } from '../database/statement';
-import { statementName } from '../database/statement-name';
 import type { IsolationLevel } from '../theory/isolation';
 import { takeGuards } from './guards';
-
-/** A row by its primary key, as the driver sends it. */
-export interface KeyedRow {
-  readonly table: string;
-  readonly keyColumn: string;
-  readonly key: unknown;
-}
 
 /** What a transaction needs before anything else, and found out only when it was under way. */
 export interface Precaution {
@@ -19,25 +11,22 @@ export interface Precaution {
   readonly guards?: readonly number[];
   /** Whether the table of guards has to be made, between two attempts. */
   readonly needGuards?: boolean;
-  /** Rows that nobody else may change. Two transactions that lock the same ones hold a guard for them first. */
-  readonly rows?: readonly KeyedRow[];
 }
 
 /**
  * The precautions that the attempts of one transaction have asked for, all of them. They travel with BEGIN, each kind
  * in one fixed order, so that those who take precautions only ever wait for one another in a line.
  *
- * LOCK TABLE takes no snapshot: what is read behind it is current, at every level. The other two do; under repeatable
- * read and serializable they come after it, and are refused (40001) when somebody has changed the row while they waited.
+ * LOCK TABLE takes no snapshot: what is read behind it is current, at every level. Taking guards does take one; under
+ * repeatable read and serializable it comes last, and is refused (40001) when somebody has taken one while it waited.
  */
 export class Precautions {
   readonly #tables = new Set<string>();
   readonly #guards = new Set<number>();
-  readonly #rows = new Map<string, KeyedRow>();
   #needGuards = false;
 
   get isEmpty(): boolean {
-    return this.#tables.size === 0 && this.#guards.size === 0 && this.#rows.size === 0;
+    return this.#tables.size === 0 && this.#guards.size === 0;
   }
 
   get guards(): ReadonlySet<number> {
@@ -52,14 +41,13 @@ export class Precautions {
   }
 
   addAll(others: Precautions): void {
-    this.add({ tables: [...others.#tables], guards: [...others.#guards], rows: [...others.#rows.values()] });
+    this.add({ tables: [...others.#tables], guards: [...others.#guards] });
   }
 
-  add({ tables = [], guards = [], rows = [], needGuards = false }: Precaution): void {
+  add({ tables = [], guards = [], needGuards = false }: Precaution): void {
     this.#needGuards ||= needGuards;
     for (const table of tables) this.#tables.add(table);
     for (const guard of guards) this.#guards.add(guard);
-    for (const row of rows) this.#rows.set(rowName(row), row);
   }
 
   /** Whether the attempt locked the whole table before its snapshot. */
@@ -74,8 +62,7 @@ export class Precautions {
     // Whoever holds a guard goes on to write: nobody may keep them from a table while waiting for the guard.
     const nowait = !isCurrent && tables.length > 0;
     const guards = this.#guards.size > 0 ? [takeGuards(this.#guards, { nowait })] : [];
-    const rows = [...this.#rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => lockRow(row));
-    return [...(isCurrent ? [guards, tables] : [tables, guards]), rows].flat();
+    return (isCurrent ? [guards, tables] : [tables, guards]).flat();
   }
 }
 
@@ -87,15 +74,4 @@ export function lockTables(tables: Iterable<string>, { nowait = false } = {}): S
   const names = [...tables].sort().map(quotedName).join(', ');
   const text = `lock table ${names} in share row exclusive mode${nowait ? ' nowait' : ''}`;
   return { text, writes: false, locks: true, takesSnapshot: false };
-}
-
-/** Locks a row as a write to it that leaves its key alone would; no row comes back when it is not there. */
-export function lockRow({ table, keyColumn, key }: KeyedRow, columns: readonly string[] = []): Statement {
-  const selected = columns.length === 0 ? '1' : columns.map(quotedName).join(', ');
-  const text = `select ${selected} from ${quotedName(table)} where ${quotedName(keyColumn)} = $1 for no key update`;
-  return { text, name: statementName(text), values: [key], valuesAs: 'text', writes: false, about: { table, key } };
-}
-
-function rowName({ table, keyColumn, key }: KeyedRow): string {
-  return `${table}\0${keyColumn}\0${String(key)}`;
 }

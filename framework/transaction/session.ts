@@ -36,8 +36,8 @@ const MOST_RUNS_FOR_PRECAUTIONS = 20;
 
 /** So many failures are followed by the next attempt at once, since that queues for what it failed for. */
 const QUEUED_AT_ONCE = 2;
-/** Most queues that one transaction stands in. */
-const MOST_QUEUES = 32;
+/** Most queues that one transaction stands in, of all that its attempts have failed for. */
+const MOST_QUEUES_JOINED = 32;
 
 let transactions = 0;
 
@@ -322,5 +322,5 @@ function without({ signal: _, ...options }: TransactionOptions): TransactionOpti
 }
 
 function together(one: readonly string[], other: readonly string[]): readonly string[] {
-  return [...new Set([...one, ...other])].slice(0, MOST_QUEUES);
+  return [...new Set([...one, ...other])].slice(0, MOST_QUEUES_JOINED);
 }

@@ -5,7 +5,6 @@ import { CommitTask } from '../../../framework/transaction/before-commit';
 import { currentSession } from '../../../framework/transaction/current';
 import { heldGuards, holdGuards } from '../../../framework/transaction/hold-guards';
 import { makeGuards } from '../../../framework/transaction/make-guards';
-import type { Precaution } from '../../../framework/transaction/precautions';
 import { barrier, errorOf, setUp, signal, untilBlocked } from './support';
 
 @Table('accounts')
@@ -34,19 +33,15 @@ async function retries(body: () => Promise<unknown>): Promise<FrameworkEvents['t
 }
 
 describe('a transaction that asks for a precaution', () => {
-  const ROW = { table: 'accounts', keyColumn: 'id', key: 1 };
-  test.each<[string, Precaution]>([
-    ['a table', { tables: ['accounts'] }],
-    ['a row', { rows: [ROW] }],
-  ])('runs again with %s locked before anything else, at once, and as no attempt of its own', async (_name, needed) => {
+  test('runs again with it taken before anything else, at once, and as no attempt of its own', async () => {
     const seen: unknown[] = [];
     const heard = await retries(() =>
       db().transaction({ attempts: 1, isolation: 'repeatable read' }, async (tx) => {
         seen.push(tx.attempt);
-        if (tx.attempt === 1) scope().transaction.runAgainWith(needed);
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'] });
         await Account.first();
         const { rows } = await database().pool.query(
-          `select from pg_locks where relation = 'accounts'::regclass and mode in ('ShareRowExclusiveLock', 'RowShareLock')`,
+          `select from pg_locks where relation = 'accounts'::regclass and mode = 'ShareRowExclusiveLock'`,
         );
         seen.push(rows.length);
       }),
@@ -84,7 +79,7 @@ describe('a transaction that asks for a precaution', () => {
       await Account.where({ id: 1 }).increment({ balance: 1 });
       await db()
         .transaction({ savepoint: true }, async () => {
-          if (tx.attempt === 1) scope().transaction.runAgainWith({ rows: [ROW] });
+          if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'] });
           await Account.where({ id: 2 }).increment({ balance: 1 });
         })
         .catch(() => undefined);
@@ -94,12 +89,13 @@ describe('a transaction that asks for a precaution', () => {
   });
 
   test('takes it in the flight of BEGIN', async () => {
+    await makeGuards(currentSession().pool);
     const tap = await countRoundTrips(database().url);
     const counted = await open({ url: tap.url });
     await counted.use(async () => Account.first());
     const trips = await tap.count(() =>
       counted.transaction(async (tx) => {
-        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'], rows: [ROW], guards: [] });
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'], guards: [1] });
         await Account.first();
       }),
     );
@@ -110,14 +106,14 @@ describe('a transaction that asks for a precaution', () => {
   test('that is not to be had in time fails with the lock, at the first statement of the body', async () => {
     const [locked, done] = [signal(), signal()];
     const other = db().transaction(async () => {
-      await Account.lock('for update').find(1);
+      await Account.where({ id: 1 }).increment({ balance: 1 });
       locked.give();
       await done.promise;
     });
     await locked.promise;
     const error = await errorOf(
       db().transaction({ lockTimeoutMs: 20 }, async (tx) => {
-        if (tx.attempt === 1) scope().transaction.runAgainWith({ rows: [ROW] });
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables: ['accounts'] });
         await Account.find(2);
       }),
     );
@@ -128,7 +124,7 @@ describe('a transaction that asks for a precaution', () => {
 
   test('asks without end: the attempts bound it', async () => {
     const error = await errorOf(
-      db().transaction({ attempts: 2 }, () => scope().transaction.runAgainWith({ rows: [ROW] })),
+      db().transaction({ attempts: 2 }, () => scope().transaction.runAgainWith({ tables: ['accounts'] })),
     );
     expect(error).toMatchObject({ code: 'E_RETRIES_EXHAUSTED', cause: { code: 'E_PRECAUTION_NEEDED' } });
   });
