@@ -28,6 +28,8 @@ export interface Connection {
 export interface BoardTimes {
   /** Until a board that was opened must be ready: an Uno needs 3.5 s, most of it to blink its version. Default 10,000. */
   readonly connectMs: number;
+  /** Until a board that has not greeted is asked to: one that was not reset when its line was opened. Default 5000. */
+  readonly greetingMs: number;
   /** Until a question must be answered, or the board counts as silent. Default 1000. */
   readonly answerMs: number;
   /** Between two questions to a board that has nothing to do, to find out that it is silent. Default 2000. */
@@ -36,4 +38,10 @@ export interface BoardTimes {
   readonly retryEveryMs: number;
 }
 
-export const BOARD_TIMES: BoardTimes = { connectMs: 10_000, answerMs: 1000, checkEveryMs: 2000, retryEveryMs: 1000 };
+export const BOARD_TIMES: BoardTimes = {
+  connectMs: 10_000,
+  greetingMs: 5000,
+  answerMs: 1000,
+  checkEveryMs: 2000,
+  retryEveryMs: 1000,
+};

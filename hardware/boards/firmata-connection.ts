@@ -42,7 +42,7 @@ export class FirmataConnection implements Connection {
     private readonly where: () => string,
     private readonly times: BoardTimes,
   ) {
-    this.#line = new FirmataLine(transport, times.connectMs);
+    this.#line = new FirmataLine(transport, times.greetingMs);
     transport.once('close', (cause) =>
       this.end(cause instanceof BoardError ? cause : this.#problem('is unplugged', cause)),
     );

@@ -63,8 +63,6 @@ interface Pin {
 }
 
 export class FirmataEmulator {
-  /** 0–1023 on A0–A5. */
-  readonly analogValues = [0, 0, 0, 0, 0, 0];
   /** Hears of each width that a servo is told, microseconds. */
   onPulse: (pin: number, pulse: number) => void = () => undefined;
   readonly #send: (bytes: readonly number[]) => void;
@@ -77,7 +75,11 @@ export class FirmataEmulator {
   #command: number | undefined;
   #data: number[] = [];
 
-  constructor(send: (bytes: readonly number[]) => void) {
+  /** @param analogValues 0–1023 on A0–A5, read whenever they are reported */
+  constructor(
+    send: (bytes: readonly number[]) => void,
+    private readonly analogValues: readonly number[] = [0, 0, 0, 0, 0, 0],
+  ) {
     this.#send = send;
     this.#reset();
   }

@@ -2,8 +2,6 @@ import { EventEmitter } from 'node:events';
 import { Firmata } from 'firmata-io';
 import type { Transport } from './transport';
 
-/** An Uno says hello by itself after this time, at most; one that was not reset when its line was opened must be asked. */
-const GREETING_MS = 5000;
 /** Longer than any answer of a board (a Mega's capabilities take 1 kB): a message that is longer was begun by noise. */
 const LONGEST_MESSAGE = 4096;
 
@@ -21,10 +19,10 @@ export class FirmataLine extends EventEmitter<{ data: [bytes: readonly number[]]
   readonly #receive = (bytes: Uint8Array) => bytes.forEach((byte) => this.#feed(byte));
   #outgoing: Uint8Array[] = [];
 
-  constructor(transport: Transport, connectMs: number) {
+  constructor(transport: Transport, greetingMs: number) {
     super();
     this.#transport = transport;
-    this.firmata = new Firmata(this, { reportVersionTimeout: Math.min(GREETING_MS, connectMs / 2) });
+    this.firmata = new Firmata(this, { reportVersionTimeout: greetingMs });
     transport.on('data', this.#receive);
   }
 

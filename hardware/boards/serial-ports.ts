@@ -14,7 +14,10 @@ const USB_PORT = /usb|acm|^com\d/i;
 const LINUX_USB_PORT = /^tty(ACM|USB)\d+$/;
 
 /** Ports on which an Arduino may be, the likeliest first. */
-export async function arduinoPorts(list = () => SerialPort.list(), devices = '/dev'): Promise<readonly string[]> {
+export async function arduinoPorts(
+  list: () => Promise<readonly PortInfo[]> = () => SerialPort.list(),
+  devices = '/dev',
+): Promise<readonly string[]> {
   const ports = (await listed(list, devices)).filter(({ path }) => USB_PORT.test(path));
   const rank = ({ vendorId = '' }: PortInfo) => {
     const known = ARDUINO_VENDORS.indexOf(vendorId.toLowerCase());

@@ -7,6 +7,8 @@ import type { Transport, TransportEvents } from './transport';
 export class SimulatedArduino {
   /** Power off and on again makes a new one. */
   emulator = new FirmataEmulator(() => undefined);
+  /** 0–1023 on A0–A5. */
+  readonly analogValues = [0, 0, 0, 0, 0, 0];
   /** A board that hangs: it takes every byte and answers none. */
   isSilent = false;
   /** Hears of each width that a servo is told, microseconds. */
@@ -51,7 +53,7 @@ export class SimulatedArduino {
   #powerOn(line: Line): FirmataEmulator {
     const emulator = new FirmataEmulator((bytes) => {
       if (!this.isSilent && this.#isPlugged && emulator === this.emulator) line.deliver(bytes);
-    });
+    }, this.analogValues);
     emulator.onPulse = (pin, pulse) => this.onPulse(pin, pulse);
     queueMicrotask(() => emulator.greet());
     return emulator;

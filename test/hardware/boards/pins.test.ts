@@ -102,7 +102,7 @@ test('a light sensor: nothing before its first reading and while the board is aw
   expect(sensor.level).toBeUndefined();
   await hand.board.open();
   expect(sensor.level).toBeUndefined();
-  hand.arduino.emulator.analogValues[2] = 800;
+  hand.arduino.analogValues[2] = 800;
   await hand.pass(200);
   expect(sensor.level).toBe(800);
   hand.arduino.unplug();
@@ -110,7 +110,7 @@ test('a light sensor: nothing before its first reading and while the board is aw
   expect(sensor.level).toBeUndefined();
   hand.arduino.plugIn();
   await hand.pass(1000);
-  hand.arduino.emulator.analogValues[2] = 30;
+  hand.arduino.analogValues[2] = 30;
   await hand.pass(300);
   expect(sensor.level).toBe(30);
 });

@@ -27,8 +27,8 @@ afterEach(async () => {
 });
 
 async function serveBells(...bells: BellSettings[]): Promise<void> {
-  // The line is opened anew in each test without a reset of the Uno, so it is asked for its greeting: after half this time.
-  board = lockstep.board({ connectMs: lockstep.uno.sent.length === 0 ? 10_000 : 400 });
+  // The line is opened anew in each test without a reset of the Uno, so it is asked for its greeting.
+  board = lockstep.board({ greetingMs: lockstep.uno.sent.length === 0 ? 5000 : 20 });
   serving = await serveOn({ board, clock: systemClock, bells });
   await lockstep.until(board.open());
   await lockstep.run(100);
