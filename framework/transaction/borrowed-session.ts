@@ -31,7 +31,7 @@ export class BorrowedSession {
   readonly #signals: Signals;
   readonly #unsent: Unsent[] = [];
   #connection: Connection | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #statementTimeoutMs: number | undefined;
   /** The line in which it is being served. */
   #line: Line | undefined;
@@ -62,7 +62,7 @@ export class BorrowedSession {
         if (this.#statementTimeoutMs !== undefined) connection.allow(this.#statementTimeoutMs);
         for (const { statement, resolve } of this.#unsent.splice(0)) resolve(connection.run(statement));
       },
-      (error: unknown) => {
+      (error: Error) => {
         this.#failure = error;
         for (const { reject } of this.#unsent.splice(0)) reject(error);
       },
@@ -74,7 +74,7 @@ export class BorrowedSession {
     if (this.#connection) return this.#connection.run(statement);
     return new Promise((resolve, reject) => {
       if (this.#failure === undefined) this.#unsent.push({ statement, resolve, reject });
-      else reject(this.#failure as Error);
+      else reject(this.#failure);
     });
   }
 
