@@ -76,7 +76,7 @@ async function runOn<T>(
     value = await transaction.unlessAborted(run);
   } catch (error) {
     scope.close();
-    if (transaction.abortedBy) await transaction.cancel();
+    if (transaction.abortedBy) await transaction.cancel(transaction.abortedBy);
     await scope.drain();
     await rollBack();
     return rolledBack(scope, error);
@@ -123,8 +123,8 @@ function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>
   }
   const asked = scope.transaction.abortedBy ?? scope.transaction.mustRetry ?? error;
   const isRetried = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
-  const isAgain = isRetried || (scope.transaction.hasBegunInVain && !scope.transaction.abortedBy);
-  const again = isAgain && (asked instanceof PrecautionNeededError ? 'at once' : 'after a pause');
+  const isAtOnce = asked instanceof PrecautionNeededError || scope.transaction.hasBegunInVain;
+  const again = (isRetried || isAtOnce) && !scope.transaction.abortedBy && (isAtOnce ? 'at once' : 'after a pause');
   const queues = scope.transaction.learnFrom(asked);
   return { kind: 'rolled back', error, again, queues, effects: scope.effectsAfterRollback };
 }

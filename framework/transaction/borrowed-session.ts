@@ -59,14 +59,17 @@ export class BorrowedSession {
     this.#fetch(queueing).then(
       (connection) => {
         this.#connection = connection;
+        if (this.#failure) return void this.giveBack(); // called off meanwhile
         if (this.#statementTimeoutMs !== undefined) connection.allow(this.#statementTimeoutMs);
         for (const { statement, resolve } of this.#unsent.splice(0)) resolve(connection.run(statement));
       },
-      (error: Error) => {
-        this.#failure = error;
-        for (const { reject } of this.#unsent.splice(0)) reject(error);
-      },
+      (error: Error) => this.#fail(error),
     );
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#unsent.splice(0)) reject(error);
   }
 
   /** Rejects with the driver's error, or says why there is no session. */
@@ -84,10 +87,16 @@ export class BorrowedSession {
     this.#connection?.allow(statementTimeoutMs);
   }
 
-  /** Has the server cancel what is under way, and nothing of the one before. */
-  async cancel(): Promise<void> {
+  /** Has the server cancel what is under way, and nothing of the one before; nobody waits for a session any longer. */
+  async cancel(reason: Error): Promise<void> {
+    if (!this.#connection) return this.#fail(reason);
+    await this.#settled();
+    await this.#connection.cancel();
+  }
+
+  /** Once the one before has its answer. */
+  async #settled(): Promise<void> {
     await this.#answerBefore?.catch(() => undefined); // its caller hears of it
-    await this.#connection?.cancel();
   }
 
   discard(reason: Error): void {
@@ -115,6 +124,7 @@ export class BorrowedSession {
   async giveBack(): Promise<void> {
     const connection = this.#connection;
     if (!connection || this.#isHandedOn) return;
+    await this.#settled();
     if (!connection.isSound) this.#line?.serveNext(undefined);
     else if (this.#line) await this.leaveLine(Promise.resolve(), true);
     if (!this.#isHandedOn) this.#pool.giveBack(connection);

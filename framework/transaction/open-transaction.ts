@@ -167,8 +167,8 @@ export class OpenTransaction {
   }
 
   /** Has the server cancel what is under way. */
-  cancel(): Promise<void> {
-    return this.#session.cancel();
+  cancel(reason: AbortedError): Promise<void> {
+    return this.#session.cancel(reason);
   }
 
   /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
@@ -214,7 +214,7 @@ export class OpenTransaction {
     // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
     await this.#xid;
     let cancelling: Promise<void> | undefined;
-    this.#onAbort = () => (cancelling ??= this.#session.cancel());
+    this.#onAbort = (reason) => (cancelling ??= this.#session.cancel(reason));
     try {
       const { command } = await this.#end('commit');
       return command;

@@ -138,6 +138,26 @@ describe('those who wait in line', () => {
     });
   });
 
+  test('leave it when they are called off from within, and let the session go when it comes', async () => {
+    const db = await open({ poolSize: 1 });
+    await db.use(async () => {
+      const controller = new AbortController();
+      const entered = signal();
+      const first = await served(db); // the pool has no other session
+      const called = db.transaction(() => {
+        entered.give();
+        return db.use({ signal: controller.signal }, () => Account.find(1));
+      });
+      const next = withdraw(db);
+      await entered.promise;
+      controller.abort();
+      expect((await errorOf(called)).code).toBe('E_ABORTED');
+      first.goOn();
+      await first.done;
+      expect(await next).toBe(1);
+    });
+  });
+
   test('leave it when they are called off', async () => {
     const db = await open({ poolSize: 2 });
     await db.use(async () => {
@@ -166,7 +186,7 @@ describe('whoever is handed a session does not suffer from', () => {
       await heat(db);
       const first = await served(db);
       const failing = errorOf(withdraw(db, { deed, attempts: 1 }));
-      const undone = reasonOf(withdraw(db, { fails: true }));
+      const undone = reasonOf(withdraw(db, { fails: true, attempts: 1 }));
       const good = Array.from({ length: 5 }, () => withdraw(db));
       first.goOn();
       await first.done;
