@@ -46,10 +46,12 @@ test('two windows see the same', () =>
     });
   }));
 
-/** A way to the server that can be cut. */
-async function detour(): Promise<{ url: string; cut(): void; close(): void }> {
+/** A way to the server that can be cut and mended. */
+async function detour() {
+  let isWhole = true;
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    if (!isWhole) return void socket.destroy();
     const onward = connect(Number(new URL(pages.serving.url).port), '127.0.0.1');
     for (const [from, to] of [[socket, onward] as const, [onward, socket] as const]) {
       sockets.add(from);
@@ -58,9 +60,16 @@ async function detour(): Promise<{ url: string; cut(): void; close(): void }> {
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const cut = () => sockets.forEach((socket) => socket.destroy());
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, cut, close: () => (server.close(), cut()) };
+  const cut = () => {
+    isWhole = false;
+    sockets.forEach((socket) => socket.destroy());
+  };
+  const mend = () => void (isWhole = true);
+  const close = () => {
+    server.close();
+    cut();
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut, mend, close };
 }
 
 test('a line that is cut is connected anew, and what happened meanwhile is shown', async () => {
@@ -71,6 +80,7 @@ test('a line that is cut is connected anew, and what happened meanwhile is shown
     way.cut();
     await page.locator('#line[data-status=lost]').waitFor();
     await pages.post('/ring', { by: 'Grace' });
+    way.mend();
     await live(page);
     await page.locator('#log').getByText('Grace').waitFor();
     await arm(page, 'desk', 90);
