@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BELL_OPTIONS, OPTIONS } from '../../hardware/config/options';
 import type { Option } from '../../hardware/config/values';
@@ -48,6 +48,17 @@ test('every code of a problem is told, with its status', () => {
     [...(codes ?? '').matchAll(/`(E_[A-Z_]+)`/g)].map(([, code]) => [status, code]),
   );
   expect(told).toEqual(expect.arrayContaining(codes));
+});
+
+test('what the symptoms quote is what BellBot says', () => {
+  const hardware = join(__dirname, '../../hardware');
+  const files = readdirSync(hardware, { recursive: true, encoding: 'utf8' });
+  const sources = files.filter((file) => file.endsWith('.ts') && !/^(dist|node_modules)/.test(file));
+  const said = sources.map((file) => readFileSync(join(hardware, file), 'utf8')).join('\n');
+  const symptoms = text.slice(text.indexOf('## When something is wrong')).matchAll(/^\| [^|"]*"([^"]+)"/gm);
+  const parts = [...symptoms].flatMap(([, quoted]) => quoted!.split('…')).map((part) => part.trim());
+  expect(parts.length).toBeGreaterThan(6);
+  expect(parts.filter((part) => !said.includes(part))).toEqual([]);
 });
 
 test('every picture, page and heading that it leads to is there', () => {
