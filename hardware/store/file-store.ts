@@ -135,9 +135,12 @@ async function load({ path, onWarning }: FileStoreOptions, rings: RememberedRing
 function take(text: string, rings: RememberedRings): boolean {
   try {
     const line = JSON.parse(text) as Line;
-    if ('ring' in line) rings.add(line);
-    const before = 'ring' in line ? undefined : rings.find(line.id);
-    if (before && 'became' in line) rings.change({ ...before, ...line.became });
+    if ('ring' in line) {
+      rings.add(line);
+    } else {
+      const before = rings.find(line.id);
+      if (before) rings.change({ ...before, ...line.became });
+    }
     return true;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return false;
