@@ -142,8 +142,9 @@ export class Bell {
 
   #advance(): void {
     const head = this.#waiting[0];
-    if (this.#isBusy || this.#isStopping || !head?.isReady) return;
+    if (this.#isStopping || !head?.isReady) return;
     if (!this.#isReady) return this.#hold(head);
+    if (this.#isBusy) return;
     this.#waiting.shift();
     this.#isBusy = true;
     void this.#perform(head.ring).finally(() => {
