@@ -36,7 +36,8 @@ export function readCommandLine(args: readonly string[], version: string): Comma
     command.parse([...args], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { given: [], mistakes: [], isCheck: false, answer: printed.join('') };
+    if (error.exitCode === 0)
+      return { given: [], mistakes: [], isCheck: false, answer: printed.join('') || error.message };
     return { given, mistakes: [error.message.replace(/^error: /, '')], isCheck: false };
   }
   const rest = readRest(command.args);
