@@ -42,7 +42,9 @@ export * from './consistency/counter-errors';
 // Queries
 export type { Query } from './query/query';
 export type { Condition, ConditionBuilder, Conditions, Operator } from './query/conditions';
-export type { Direction, LockStrength, LockWait } from './query/plan';
+export type { Page, PageOptions } from './query/keyset';
+export type { Direction } from './query/ordering';
+export type { LockStrength, LockWait } from './query/plan';
 
 // Transactions
 export { connect } from './client/connect';

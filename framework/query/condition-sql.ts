@@ -6,6 +6,7 @@ import type { Binder } from './compiler';
 import type { Condition, Operator } from './conditions';
 import { OPERATORS } from './conditions';
 import { InvalidOperandError, InvalidQueryError } from './errors';
+import type { Direction } from './ordering';
 import { valueOf } from './reading';
 
 /**
@@ -25,6 +26,9 @@ export function conditionShape(schema: ModelSchema, condition: Condition, values
       if (form !== 'null' && form !== 'not null') values.push(encodeOperand(schema, condition, form));
       return `${property} ${form}`;
     }
+    case 'beyond':
+      values.push(...condition.cells);
+      return `beyond(${condition.order.map(({ property, direction }) => `${property} ${direction}`).join(',')})`;
   }
 }
 
@@ -47,7 +51,33 @@ export function conditionSql(schema: ModelSchema, condition: Condition, binder: 
       const bound = binder.bind(encodeOperand(schema, condition, form));
       return column.type.name === 'citext' ? foldedComparison(name, form, bound) : comparison(name, form, bound);
     }
+    case 'beyond':
+      return beyondSql(
+        condition.order.map(({ property, direction }, index) => ({
+          name: valueOf(schema, columnOf(schema, property)),
+          sign: sql.raw(direction === 'asc' ? '>' : '<'),
+          direction,
+          cell: sql`${binder.bind(condition.cells[index])}`,
+        })),
+      );
   }
+}
+
+interface Bound {
+  readonly name: RawBuilder<unknown>;
+  readonly sign: RawBuilder<unknown>;
+  readonly direction: Direction;
+  readonly cell: RawBuilder<unknown>;
+}
+
+/** In one direction a row comparison, which an index answers as one range (manual, section 9.25.5); else step by step. */
+function beyondSql(bounds: readonly Bound[]): Expression<SqlBool> {
+  const [{ name, sign, direction, cell }, ...rest] = bounds as [Bound, ...Bound[]];
+  if (rest.every((other) => other.direction === direction)) {
+    const [names, cells] = [bounds.map((bound) => bound.name), bounds.map((bound) => bound.cell)];
+    return sql<SqlBool>`((${sql.join(names)}) ${sign} (${sql.join(cells)}))`;
+  }
+  return sql<SqlBool>`(${name} ${sign}= ${cell} and (${name} ${sign} ${cell} or ${beyondSql(rest)}))`;
 }
 
 type Form = 'null' | 'not null' | 'any' | 'none' | Exclude<Operator, 'in' | 'not in' | 'is' | 'is not'>;

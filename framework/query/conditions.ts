@@ -1,4 +1,5 @@
 import type { AttributeName, OwningName, RelatedOf, SoleKeyOf } from '../attributes/types';
+import type { Ordering } from './ordering';
 
 export const OPERATORS = ['=', '!=', '<', '<=', '>', '>=', 'in', 'not in', 'like', 'ilike', 'is', 'is not'] as const;
 export type Operator = (typeof OPERATORS)[number];
@@ -20,7 +21,9 @@ export type Operand<V, O extends Operator> = O extends 'in' | 'not in'
 export type Condition =
   | { readonly kind: 'compare'; readonly property: string; readonly operator: Operator; readonly value: unknown }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Condition[] }
-  | { readonly kind: 'not'; readonly part: Condition };
+  | { readonly kind: 'not'; readonly part: Condition }
+  /** That a row comes after the one with these cells, in texts as PostgreSQL prints them. */
+  | { readonly kind: 'beyond'; readonly order: readonly Ordering[]; readonly cells: readonly string[] };
 
 /** Attribute to value; a list means any of its members, `null` means null. All must hold. */
 export type Conditions<T extends object> = {

@@ -49,6 +49,20 @@ export class InvalidOperandError extends BellwetherError {
   }
 }
 
+/** What was given to `page({ after })` is not the `next` of a page of the same query. */
+export class InvalidCursorError extends BellwetherError {
+  override readonly code = 'E_INVALID_CURSOR';
+  override readonly recovery = 'fix-the-input';
+
+  constructor(model: string) {
+    super({
+      what: `What the page of ${model} is to come after is not where a page in this order has ended.`,
+      remedy: 'Give the `next` of the page before, unchanged, with the same order; or begin at the first page.',
+      details: { model },
+    });
+  }
+}
+
 /** An update or a delete without a condition would touch every row. */
 export class UnboundedWriteError extends BellwetherError {
   override readonly code = 'E_UNBOUNDED_WRITE';

@@ -3,6 +3,7 @@ import type { ModelSchema } from '../schema/model-schema';
 import { checkTimeoutMs } from '../transaction/lock-wait';
 import type { Condition } from './conditions';
 import { InvalidQueryError } from './errors';
+import type { Ordering } from './ordering';
 
 const WAITS: readonly unknown[] = ['nowait', 'skip locked'];
 export const LOCK_STRENGTHS = ['for update', 'for no key update', 'for share', 'for key share'] as const;
@@ -10,13 +11,6 @@ export const LOCK_STRENGTHS = ['for update', 'for no key update', 'for share', '
 export type LockStrength = (typeof LOCK_STRENGTHS)[number];
 /** What to do about rows that somebody else has locked; without it, wait. `timeoutMs` bounds the wait for each. */
 export type LockWait = 'nowait' | 'skip locked' | { readonly timeoutMs: number };
-
-export type Direction = 'asc' | 'desc';
-
-export interface Ordering {
-  readonly property: string;
-  readonly direction: Direction;
-}
 
 export interface Lock {
   readonly strength: LockStrength;

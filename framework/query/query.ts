@@ -14,7 +14,10 @@ import { direct } from './compiler';
 import { InvalidQueryError, RecordNotFoundError, UnboundedWriteError } from './errors';
 import type { LoadedBy } from './included';
 import { kyselyOf } from './kysely-driver';
-import type { Direction, LockStrength, LockWait, SelectPlan } from './plan';
+import type { Page, PageOptions } from './keyset';
+import { beyond, cursorAt, totalOrder } from './keyset';
+import type { Direction } from './ordering';
+import type { LockStrength, LockWait, SelectPlan } from './plan';
 import { lockOf } from './plan';
 import type { RowOf } from './row-types';
 import type { Assignment, Selection } from './statements';
@@ -118,6 +121,32 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   /** All records, as `await` gives them. */
   async toArray(): Promise<R[]> {
     const { rows } = await this.#run({ kind: 'records' });
+    return this.#recordsOf(rows);
+  }
+
+  /**
+   * A page of the records in the query's order, and then by primary key: the first, or the one after `after`. However
+   * far in, it costs the same where an index has that order, and nothing is skipped or told twice when rows come and go
+   * in between ("keyset" pagination).
+   *
+   * @throws InvalidCursorError when `after` is not the `next` of a page in this order
+   */
+  async page({ size, after }: PageOptions): Promise<Page<R>> {
+    const { schema, condition, limit, offset } = this.#plan;
+    if (limit !== undefined || offset !== undefined || !Number.isSafeInteger(size) || size < 1) {
+      throw new InvalidQueryError({
+        what: `${schema.name}: a page has a size from 1, and no other limit.`,
+        remedy: 'Leave limit() and offset() out, and give page({ size }).',
+      });
+    }
+    const order = totalOrder(this.#plan);
+    const behind = after === undefined ? condition : both(condition, beyond(schema, order, after));
+    const { rows } = await this.#with({ condition: behind, order, limit: size + 1 }).#run({ kind: 'records' });
+    const next = rows.length > size ? cursorAt(schema, order, rows[size - 1]!) : undefined;
+    return { records: await this.#recordsOf(rows.slice(0, size)), next };
+  }
+
+  async #recordsOf(rows: readonly unknown[][]): Promise<R[]> {
     const hydrate = hydratorOf(this.#plan.schema);
     const records = new Array<T>(rows.length);
     for (let index = 0; index < rows.length; index++) {
