@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import type { Board, BoardStatus, Light, LightSensor } from '../boards/board';
 import type { BellBotError } from '../errors';
 import { Bell } from './bell';
@@ -70,6 +70,7 @@ export class BellService {
     this.#options = options;
     const { board, clock, led, sensor } = options;
     this.#counts = new HourlyCounts(clock);
+    setMaxListeners(0, this.#stopping.signal); // one for each caller that waits
     this.#light = led === undefined ? undefined : board.light(led);
     this.#sensor = sensor && board.lightSensor(sensor.pin);
     this.#bells = new Map(options.bells.map((bell) => [bell.id, new Bell(bell, this.#surroundings(bell.id))]));

@@ -14,6 +14,8 @@ export interface Motion {
   readonly paceMs: number;
 }
 
+/** A servo hears its angle every 20 ms. Back at rest for less than two such frames, two strikes would be one. */
+export const REST_MS = 40;
 export const SWEEP_STEP_DEGREES = 5;
 /** A small servo turns 60° in 120 ms; and a frame of its signal takes 20 ms. */
 export const SWEEP_STEP_MS = 25;
@@ -27,7 +29,7 @@ function strike({ start, strike: degrees, sdelay, pdelay }: BellSettings): Motio
     { atMs: 0, degrees },
     { atMs: sdelay, degrees: start },
   ];
-  return { steps, paceMs: Math.max(pdelay, sdelay) };
+  return { steps, paceMs: Math.max(pdelay, sdelay + REST_MS) };
 }
 
 /** From rest to one end of the range, to the other, and back to rest, in small steps. */

@@ -118,6 +118,13 @@ test('two bells on one board strike at the same time, each at its own pace, and 
   expect(Math.abs(atDoor[1]!.ms - 300)).toBeLessThanOrEqual(FRAME_MS);
 });
 
+test('rings that follow each other without a pause are strikes of their own', async () => {
+  await serveBells({ ...DESK, sdelay: 100, pdelay: 100 });
+  await ring();
+  expect(await ended(await ring())).toBe('rung');
+  expect(angles(holds(lockstep.uno.pulses, 8))).toEqual([75, 90, 75, 90, 75]);
+});
+
 test('a sweep goes through its range and back to rest', async () => {
   await serveBells({ ...DESK, sweepFrom: 60, sweepTo: 100 });
   expect(await ended(await ring('/sweep'))).toBe('rung');
