@@ -49,6 +49,7 @@ class PinsOfThePi implements Connection {
   private constructor(private readonly board: FiveBoard) {}
 
   static async open(io: IoPlugin, signal: AbortSignal): Promise<PinsOfThePi> {
+    signal.throwIfAborted();
     const options = { io, repl: false, sigint: false, debug: false };
     const board = new FiveBoard(options);
     await new Promise<void>((resolve, reject) => {

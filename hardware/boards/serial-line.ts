@@ -18,7 +18,10 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/no such|not found|cannot find/i, 'Plug the Arduino in, or correct the port named with --board.'],
 ];
 
-/** A serial port, or a pseudo-terminal. */
+/**
+ * A serial port, or a pseudo-terminal. Unplugged, it closes; but not by itself when serialport was reading at that moment,
+ * which then reads nothing over and over, until something is written: the board's periodic question sees to that.
+ */
 export class SerialLine extends EventEmitter<TransportEvents> implements Transport {
   readonly #waiting: Uint8Array[] = [];
   #port: SerialPort | undefined;
@@ -58,7 +61,6 @@ export class SerialLine extends EventEmitter<TransportEvents> implements Transpo
     this.#port = port;
     port.on('data', (bytes: Buffer) => !this.#isClosed && this.emit('data', bytes));
     port.on('close', (cause: Error | null) => this.#end(cause ?? undefined));
-    // What can't be written or read shows by a close or by silence.
     port.on('error', (cause) => this.#end(cause));
     port.open((error) => {
       if (error !== null) this.#end(problem(path, error));
