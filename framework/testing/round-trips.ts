@@ -6,8 +6,8 @@ export interface RoundTripCounter {
   /** The same database, through the counter. */
   readonly url: string;
   /**
-   * Runs `body` and counts its round trips: how often something was sent after an answer. What is sent before
-   * the answer to what came before it travels in the same flight, and costs no trip of its own.
+   * Runs `body` and counts its round trips: how often something was sent after an answer to what had been sent last.
+   * What is sent before that travels in the same flight, and costs no trip of its own.
    */
   count(body: () => Promise<unknown>): Promise<number>;
   /** Cuts all connections that go through it. */
@@ -60,15 +60,14 @@ class Tap {
   }
 
   #join(client: Socket, upstream: Socket): void {
-    let isWaiting = false;
+    const flights = new Flights(() => (this.trips += 1));
     client.on('data', (bytes: Buffer) => {
-      if (!isWaiting) this.trips += 1;
-      isWaiting = true;
+      flights.sent(bytes);
       upstream.write(bytes);
     });
     upstream.on('data', (bytes: Buffer) => {
       setTimeout(() => {
-        isWaiting = false;
+        flights.answered(bytes);
         client.write(bytes);
       }, HOLD_MS);
     });
@@ -83,6 +82,65 @@ class Tap {
         this.#sockets.delete(socket);
         other.destroy();
       });
+    }
+  }
+}
+
+/** The flights of one session: what is sent belongs to the one after the latest that has had an answer. */
+class Flights {
+  readonly #onFlight: () => void;
+  readonly #toServer = new Messages('start-up first');
+  readonly #toClient = new Messages();
+  /** By number, of what the server has still to answer: a Query or a Sync each, before these a start-up. */
+  readonly #underWay: number[] = [];
+  #latest = 0;
+  #answered = 0;
+
+  constructor(onFlight: () => void) {
+    this.#onFlight = onFlight;
+  }
+
+  sent(bytes: Buffer): void {
+    const flight = this.#answered + 1;
+    for (const type of this.#toServer.endedBy(bytes)) if (ASKS.includes(type)) this.#underWay.push(flight);
+    if (flight === this.#latest) return;
+    this.#latest = flight;
+    this.#onFlight();
+  }
+
+  answered(bytes: Buffer): void {
+    for (const type of this.#toClient.endedBy(bytes)) {
+      if (type === READY) this.#answered = Math.max(this.#answered, this.#underWay.shift() ?? 0);
+    }
+  }
+}
+
+/** Of the messages of the protocol (PostgreSQL manual, section 54.7): Query, Sync, FunctionCall; start-up has no letter. */
+const ASKS: readonly string[] = ['Q', 'S', 'F', ''];
+/** ReadyForQuery: there is one for each of these. */
+const READY = 'Z';
+
+/** Takes a stream of bytes apart. */
+class Messages {
+  #rest: Buffer = Buffer.alloc(0);
+  #isTyped: boolean;
+
+  constructor(first?: 'start-up first') {
+    this.#isTyped = first === undefined;
+  }
+
+  /** The types of the messages that are complete with these bytes. */
+  endedBy(bytes: Buffer): string[] {
+    this.#rest = Buffer.concat([this.#rest, bytes]);
+    const types: string[] = [];
+    for (;;) {
+      const lengthAt = this.#isTyped ? 1 : 0;
+      if (this.#rest.length < lengthAt + 4) return types;
+      const end = lengthAt + this.#rest.readInt32BE(lengthAt);
+      if (this.#rest.length < end) return types;
+      types.push(this.#isTyped ? String.fromCharCode(this.#rest[0]!) : '');
+      this.#rest = this.#rest.subarray(end);
+      this.#isTyped = true;
     }
   }
 }

@@ -62,10 +62,6 @@ async function runOn<T>(
   body: (tx: Transaction) => Promise<T>,
 ): Promise<AttemptOutcome<T> | LostCommit<T>> {
   const scope = new Scope(transaction);
-  const rollBack = (): Promise<void> =>
-    transaction.rollback().catch((failure: unknown) => {
-      bus.emit('transaction:rollback-failed', { transactionId: transaction.id, error: failure });
-    });
   let value: T;
   try {
     const run = runInScope(scope, async () => {
@@ -78,7 +74,9 @@ async function runOn<T>(
     scope.close();
     if (transaction.abortedBy) await transaction.cancel(transaction.abortedBy);
     await scope.drain();
-    await rollBack();
+    await transaction.rollback().catch((failure: unknown) => {
+      bus.emit('transaction:rollback-failed', { transactionId: transaction.id, error: failure });
+    });
     return rolledBack(scope, error);
   }
   if (!transaction.hasBegun) return { kind: 'committed', value, effects: scope.effectsAfterCommit };
@@ -91,7 +89,6 @@ async function runOn<T>(
       transaction.discard(error as Error);
       return { kind: 'lost', value, scope, error };
     }
-    await rollBack(); // nothing is left to undo; its answer shows that the session is ready for the next
     return rolledBack(scope, commitRefusal(error, scope.enrolled));
   }
 }

@@ -1,8 +1,5 @@
-import { Column, connect, Counter, Id, Model, Table } from 'bellwether';
-import type { Database } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import type { RoundTripCounter } from 'bellwether/testing';
-import { errorOf, setUp, signal, untilBlocked } from '../transaction/support';
+import { Column, Counter, Id, Model, Table } from 'bellwether';
+import { countingTrips, errorOf, setUp, signal, untilBlocked } from '../transaction/support';
 
 @Table('shows')
 class Show extends Model {
@@ -179,24 +176,13 @@ test('a missing table of slots is named by verify, with the SQL that makes it', 
 });
 
 describe('round trips', () => {
-  let counter: RoundTripCounter;
-  let counted: Database;
-  beforeAll(async () => {
-    counter = await countRoundTrips(database().url);
-    counted = await connect({ url: counter.url, poolSize: 1 });
-  });
-  afterAll(async () => {
-    await counted.close();
-    await counter.close();
-  });
-  const tripsOf = (body: () => Promise<unknown>) => counter.count(() => counted.use(body));
-
-  test('one from a slot or from the row, two to be refused, five to gather', async () => {
-    await spread(0, [5, 5, 5, 5]);
-    expect(await tripsOf(() => Show.decrement(1, 'seats', 1))).toBe(1);
-    expect(await tripsOf(() => Show.increment(1, 'seats', 1))).toBe(1);
-    expect(await tripsOf(() => errorOf(Show.decrement(1, 'seats', 21)))).toBe(2);
-    expect(await tripsOf(() => Show.decrement(1, 'seats', 19))).toBe(5);
-    expect(await tripsOf(() => Show.decrement(1, 'seats', 1))).toBe(1);
-  });
+  test('one from a slot or from the row, two to be refused, five to gather', () =>
+    countingTrips(database(), async (tripsOf) => {
+      await spread(0, [5, 5, 5, 5]);
+      expect(await tripsOf(() => Show.decrement(1, 'seats', 1))).toBe(1);
+      expect(await tripsOf(() => Show.increment(1, 'seats', 1))).toBe(1);
+      expect(await tripsOf(() => errorOf(Show.decrement(1, 'seats', 21)))).toBe(2);
+      expect(await tripsOf(() => Show.decrement(1, 'seats', 19))).toBe(5);
+      expect(await tripsOf(() => Show.decrement(1, 'seats', 1))).toBe(1);
+    }));
 });

@@ -1,8 +1,5 @@
-import { Column, connect, Counter, Id, Model, Table, Version } from 'bellwether';
-import type { Database } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import type { RoundTripCounter } from 'bellwether/testing';
-import { errorOf, setUp } from '../transaction/support';
+import { Column, Counter, Id, Model, Table, Version } from 'bellwether';
+import { countingTrips, errorOf, setUp } from '../transaction/support';
 
 @Table('products')
 class Product extends Model {
@@ -169,25 +166,15 @@ test('a missing check is named by verify', async () => {
 });
 
 describe('round trips', () => {
-  let counter: RoundTripCounter;
-  let counted: Database;
-  beforeAll(async () => {
-    counter = await countRoundTrips(database().url);
-    counted = await connect({ url: counter.url, poolSize: 1 });
-  });
-  afterAll(async () => {
-    await counted.close();
-    await counter.close();
-  });
-  const tripsOf = (body: () => Promise<unknown>) => counter.count(() => counted.use(body));
+  test('one for a change, and one more for a refusal', () =>
+    countingTrips(database(), async (tripsOf) => {
+      expect(await tripsOf(() => Product.decrement(1, 'stock', 1))).toBe(1);
+      expect(await tripsOf(() => Product.increment(1, 'stock', 1))).toBe(1);
+      expect(await tripsOf(() => errorOf(Product.decrement(1, 'stock', 9)))).toBe(2);
+    }));
 
-  test('one for a change, and one more for a refusal', async () => {
-    expect(await tripsOf(() => Product.decrement(1, 'stock', 1))).toBe(1);
-    expect(await tripsOf(() => Product.increment(1, 'stock', 1))).toBe(1);
-    expect(await tripsOf(() => errorOf(Product.decrement(1, 'stock', 9)))).toBe(2);
-  });
-
-  test('inside a transaction it travels like any write', async () => {
-    expect(await tripsOf(() => counted.transaction(() => Product.decrement(1, 'stock', 1)))).toBe(2);
-  });
+  test('inside a transaction it travels like any write', () =>
+    countingTrips(database(), async (tripsOf, counted) => {
+      expect(await tripsOf(() => counted.transaction(() => Product.decrement(1, 'stock', 1)))).toBe(2);
+    }));
 });

@@ -10,11 +10,10 @@ import {
   startWorkers,
 } from 'bellwether';
 import type { Workers } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import { setUp } from '../transaction/support';
+import { countingTrips, setUp } from '../transaction/support';
 import { inQueue, listen } from './support';
 
-const { database, db, open } = setUp('');
+const { database, db } = setUp('');
 let isMended = false;
 const attempt = (): Promise<void> =>
   isMended ? Promise.resolve() : Promise.reject(new GiveUpError('The printer is gone.'));
@@ -94,11 +93,8 @@ test('the queue, counted by job', async () => {
   ]);
 });
 
-test('a look costs two round trips: it is no serializable transaction, whatever the connection’s default', async () => {
-  const counter = await countRoundTrips(database().url);
-  const far = await open({ url: counter.url, poolSize: 1 });
-  await far.use(() => deadJobs());
-  expect(await counter.count(() => far.use(() => deadJobs()))).toBe(2);
-  await far.close();
-  await counter.close();
-});
+test('a look costs two round trips: it is no serializable transaction, whatever the connection’s default', () =>
+  countingTrips(database(), async (tripsOf) => {
+    await deadJobs();
+    expect(await tripsOf(() => deadJobs())).toBe(2);
+  }));

@@ -1,7 +1,6 @@
 import { enqueue, installJobs, job, sql } from 'bellwether';
 import type { IsolationLevel } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import { barrier, errorOf, FAILURES, planFailures, reasonOf, setUp } from '../transaction/support';
+import { barrier, countingTrips, errorOf, FAILURES, planFailures, reasonOf, setUp } from '../transaction/support';
 
 const { database, db, open } = setUp(`create table sales (id int primary key); ${FAILURES}`);
 
@@ -23,37 +22,31 @@ const payloads = async () => (await queued()).map(({ payload }) => payload);
 const sell = (id: number) => sql`insert into sales values (${id})`.execute(db().kysely());
 
 test('outside of a transaction: one job, as declared, in one round trip', async () => {
-  const counter = await countRoundTrips(database().url);
-  const far = await open({ url: counter.url, poolSize: 1 });
-  await far.use(() => enqueue(ringBell, { saleId: '0' })); // connects
-  await database().pool.query('delete from graphile_worker._private_jobs');
-  expect(await counter.count(() => far.use(() => enqueue(ringBell, { saleId: '17' })))).toBe(1);
-  await far.close();
-  await counter.close();
+  await countingTrips(database(), async (tripsOf) => {
+    expect(await tripsOf(() => enqueue(ringBell, { saleId: '17' }))).toBe(1);
+  });
   expect(await queued()).toEqual([
     expect.objectContaining({ name: 'ring-bell', payload: { saleId: '17' }, max_attempts: 12, priority: 3, key: null }),
   ]);
 });
 
 test('inside of one: in the same flight as the writes beside it, and workers hear of it at the commit', async () => {
-  const counter = await countRoundTrips(database().url);
-  const far = await open({ url: counter.url, poolSize: 1 });
-  const sale = (id: number) => () =>
-    far.transaction(async () => {
-      await Promise.all([
-        sql`insert into sales values (${id})`.execute(far.kysely()),
-        enqueue(ringBell, { saleId: String(id) }),
-      ]);
-    });
-  await sale(1)();
-  const listener = await database().pool.connect();
-  const heard = new Promise((resolve) => listener.once('notification', resolve));
-  await listener.query('listen "jobs:insert"');
-  expect(await counter.count(sale(2))).toBe(2);
-  await heard;
-  listener.release(true);
-  await far.close();
-  await counter.close();
+  await countingTrips(database(), async (tripsOf, far) => {
+    const sale = (id: number) => () =>
+      far.transaction(async () => {
+        await Promise.all([
+          sql`insert into sales values (${id})`.execute(far.kysely()),
+          enqueue(ringBell, { saleId: String(id) }),
+        ]);
+      });
+    await sale(1)();
+    const listener = await database().pool.connect();
+    const heard = new Promise((resolve) => listener.once('notification', resolve));
+    await listener.query('listen "jobs:insert"');
+    expect(await tripsOf(sale(2))).toBe(2);
+    await heard;
+    listener.release(true);
+  });
   expect(await payloads()).toEqual([{ saleId: '1' }, { saleId: '2' }]);
 });
 

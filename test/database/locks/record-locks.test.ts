@@ -1,7 +1,6 @@
 import { advisoryLock, BelongsTo, Column, HasMany, Id, Model, Table } from 'bellwether';
 import type { BellwetherError } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import { barrier, errorOf, setUp, signal, untilBlocked } from '../transaction/support';
+import { barrier, countingTrips, errorOf, setUp, signal, untilBlocked } from '../transaction/support';
 
 @Table('accounts')
 class Account extends Model {
@@ -328,13 +327,9 @@ describe('round trips', () => {
     ['a bounded one', 2, () => advisoryLock<[bigint]>('round').within(500).take(1n)],
   ];
 
-  test.each(TRIPS)('%s, the commit included: %d', async (_name, trips, take) => {
-    const counter = await countRoundTrips(database().url);
-    const through = await open({ url: counter.url, poolSize: 1 });
-    await through.use(() => Account.count());
-    const counted = await counter.count(() => through.use(() => through.transaction(take)));
-    await through.close();
-    await counter.close();
-    expect(counted).toBe(trips);
-  });
+  test.each(TRIPS)('%s, the commit included: %d', (_name, trips, take) =>
+    countingTrips(database(), async (tripsOf, counted) => {
+      expect(await tripsOf(() => counted.transaction(take))).toBe(trips);
+    }),
+  );
 });

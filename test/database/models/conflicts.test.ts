@@ -17,8 +17,7 @@ import {
   Virtual,
 } from 'bellwether';
 import type { OnConflict } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import { errorOf, setUp } from '../transaction/support';
+import { countingTrips, errorOf, setUp } from '../transaction/support';
 
 abstract class Columns extends Model {
   @Id('integer') declare id: number;
@@ -261,17 +260,13 @@ describe('merge', () => {
   });
 
   test('costs nothing without a conflict, and five round trips with one', async () => {
-    const counter = await countRoundTrips(database().url);
-    const pool = await open({ url: counter.url, poolSize: 1 });
-    await pool.use(async () => {
+    await countingTrips(database(), async (tripsOf) => {
       const card = await Merged.find(1);
-      expect(await counter.count(() => card.update({ phone: '2' }))).toBe(1);
+      expect(await tripsOf(() => card.update({ phone: '2' }))).toBe(1);
       await theirs(`owner = 'Bob'`);
       // The write, the look, BEGIN with the row under a lock, the write, COMMIT.
-      expect(await counter.count(() => card.update({ phone: '3' }))).toBe(5);
+      expect(await tripsOf(() => card.update({ phone: '3' }))).toBe(5);
     });
-    await pool.close();
-    await counter.close();
   });
 });
 

@@ -1,8 +1,7 @@
 import { BeforeSave, BelongsTo, Column, currentTransaction, Id, Model, Table, Unique } from 'bellwether';
 import type { Database, IsolationLevel } from 'bellwether';
 import { IsNotEmpty } from 'class-validator';
-import { countRoundTrips } from 'bellwether/testing';
-import { barrier, errorOf, setUp } from '../transaction/support';
+import { barrier, countingTrips, errorOf, setUp } from '../transaction/support';
 
 @Table('tags')
 class Tag extends Model {
@@ -136,14 +135,9 @@ test('a key that no rule makes unique is refused before anything is sent', async
   });
 });
 
-test('one round trip when it is there, two when it is created', async () => {
-  const counter = await countRoundTrips(database().url);
-  const counted = await open({ url: counter.url, poolSize: 1 });
-  const find = () => counted.use(() => Tag.findOrCreateBy({ name: 'red' }));
-  try {
-    expect(await counter.count(find)).toBe(2);
-    expect(await counter.count(find)).toBe(1);
-  } finally {
-    await counter.close();
-  }
-});
+test('one round trip when it is there, two when it is created', () =>
+  countingTrips(database(), async (tripsOf) => {
+    const find = () => Tag.findOrCreateBy({ name: 'red' });
+    expect(await tripsOf(find)).toBe(2);
+    expect(await tripsOf(find)).toBe(1);
+  }));

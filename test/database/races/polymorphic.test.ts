@@ -1,7 +1,6 @@
 import { BelongsTo, Column, DependentRecordsError, HasMany, Id, Model, Table, ValidationError } from 'bellwether';
 import type { Database, IsolationLevel } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import { errorOf, setUp, signal, untilBlocked } from '../transaction/support';
+import { countingTrips, errorOf, setUp, signal, untilBlocked } from '../transaction/support';
 
 @Table('posts')
 class Post extends Model {
@@ -215,18 +214,13 @@ describe('deterministically', () => {
   });
 });
 
-test('creating one takes one round trip, like any other child', async () => {
-  const counter = await countRoundTrips(database().url);
-  const counted = await open({ url: counter.url, poolSize: 1 });
-  await counted.use(async () => {
+test('creating one takes one round trip, like any other child', () =>
+  countingTrips(database(), async (tripsOf) => {
     const photo = await Photo.create({});
     await Comment.create({ subject: photo });
-    expect(await counter.count(() => Comment.create({ subject: photo }))).toBe(1);
+    expect(await tripsOf(() => Comment.create({ subject: photo }))).toBe(1);
     const { id } = await Comment.create({ subject: photo });
     const values = { subjectType: 'Photo', subjectId: photo.id };
     await Comment.where({ id }).updateAll(values);
-    expect(await counter.count(() => Comment.where({ id }).updateAll(values))).toBe(1);
-  });
-  await counted.close();
-  await counter.close();
-});
+    expect(await tripsOf(() => Comment.where({ id }).updateAll(values))).toBe(1);
+  }));

@@ -1,7 +1,6 @@
 import { Column, Id, Model, StaleRecordError, Table, Version } from 'bellwether';
 import type { IsolationLevel } from 'bellwether';
-import { countRoundTrips } from 'bellwether/testing';
-import { errorOf, setUp } from '../transaction/support';
+import { countingTrips, errorOf, setUp } from '../transaction/support';
 
 @Table('counters')
 class Counter extends Model {
@@ -77,16 +76,11 @@ test('two saves of one instance at once, for one version: the second is refused'
   expect((await stored()).version).toBe(2);
 });
 
-test('a save, a create and a destroy are one round trip, with a version as without', async () => {
-  const counter = await countRoundTrips(database().url);
-  const pool = await open({ url: counter.url, poolSize: 1 });
-  await pool.use(async () => {
+test('a save, a create and a destroy are one round trip, with a version as without', () =>
+  countingTrips(database(), async (tripsOf) => {
     const record = await Counter.find(1);
-    expect(await counter.count(() => record.update({ value: 1 }, { ifVersion: 1 }))).toBe(1);
-    expect(await counter.count(() => Counter.create({ id: 2, value: 0 }))).toBe(1);
-    expect(await counter.count(() => errorOf(record.update({ value: 2 }, { ifVersion: 1 })))).toBe(0);
-    expect(await counter.count(() => record.destroy({ ifVersion: 2 }))).toBe(1);
-  });
-  await pool.close();
-  await counter.close();
-});
+    expect(await tripsOf(() => record.update({ value: 1 }, { ifVersion: 1 }))).toBe(1);
+    expect(await tripsOf(() => Counter.create({ id: 2, value: 0 }))).toBe(1);
+    expect(await tripsOf(() => errorOf(record.update({ value: 2 }, { ifVersion: 1 })))).toBe(0);
+    expect(await tripsOf(() => record.destroy({ ifVersion: 2 }))).toBe(1);
+  }));

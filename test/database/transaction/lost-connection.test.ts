@@ -178,6 +178,19 @@ describe('the network falls silent', () => {
     },
   );
 
+  test('under a transaction with a bound of its own: told within that, not within that of the pool', async () => {
+    const patient = await connect({ url: network.url, poolSize: 1 });
+    await sql`select 1`.execute(patient.kysely());
+    network.judge = () => 'hold';
+    const begunAt = performance.now();
+    const write = () => sql`update things set name = 'x' where id = 1`.execute(patient.kysely());
+    const error = await errorOf(patient.transaction({ statementTimeoutMs: 100 }, write));
+    expect(performance.now() - begunAt).toBeLessThan(30_000);
+    expect(error).toMatchObject({ code: 'E_CONNECTION_LOST', details: { outcome: 'not committed' } });
+    network.judge = () => 'pass';
+    await patient.close();
+  });
+
   test('for new connections: E_CONNECTION_FAILED within connectTimeoutMs', async () => {
     network.judge = () => 'hold';
     network.cutAll();

@@ -72,6 +72,29 @@ describe('a transaction that asks for a precaution', () => {
     },
   );
 
+  test('takes several tables in one order, whatever order they were asked for in', async () => {
+    await database().pool.query('create table if not exists others (id int primary key)');
+    const [locked, done] = [signal(), signal()];
+    const holder = db().transaction({ isolation: 'read committed' }, async () => {
+      await Account.where({ id: 1 }).increment({ balance: 1 });
+      locked.give();
+      await done.promise;
+    });
+    await locked.promise;
+    const wanting = (tables: readonly string[]) =>
+      db().transaction(async (tx) => {
+        if (tx.attempt === 1) scope().transaction.runAgainWith({ tables });
+        await Account.first();
+      });
+    const both = [wanting(['accounts', 'others']), wanting(['others', 'accounts'])];
+    await untilBlocked(database(), 2);
+    const heard = await retries(() => {
+      done.give();
+      return Promise.all([holder, ...both]);
+    });
+    expect(heard).toEqual([]); // of no deadlock
+  });
+
   test('is run again as a whole from within a savepoint, though the body catches it', async () => {
     const ran: number[] = [];
     await db().transaction(async (tx) => {

@@ -1,7 +1,7 @@
 import { BellwetherError, connect } from 'bellwether';
 import type { ConnectOptions, Database } from 'bellwether';
-import { createTestDatabase } from 'bellwether/testing';
-import type { TestDatabase } from 'bellwether/testing';
+import { countRoundTrips, createTestDatabase } from 'bellwether/testing';
+import type { RoundTripCounter, TestDatabase } from 'bellwether/testing';
 
 /** The framework's error that a promise is rejected with. Anything else fails the test. */
 export async function errorOf(promise: Promise<unknown>): Promise<BellwetherError> {
@@ -89,6 +89,25 @@ export function setUp(schema: string): {
     await database.drop();
   });
   return { database: () => database, db: () => db, open };
+}
+
+/**
+ * Runs `body` with a connection of one session as the current database, and what counts the round trips of a part of it.
+ * The session is open by then.
+ */
+export async function countingTrips(
+  { url }: TestDatabase,
+  body: (tripsOf: RoundTripCounter['count'], counted: Database) => Promise<unknown>,
+  options: ConnectOptions = {},
+): Promise<void> {
+  const counter = await countRoundTrips(url);
+  const counted = await connect({ poolSize: 1, ...options, url: counter.url });
+  try {
+    await counted.use(() => body((part) => counter.count(part), counted));
+  } finally {
+    await counted.close();
+    await counter.close();
+  }
 }
 
 /** SQL that fails with a SQLSTATE as often as it says, whatever is rolled back in between. */
