@@ -29,6 +29,11 @@ type Numeric<T extends object> = {
   [K in AttributeName<T>]: NonNullable<T[K]> extends number | bigint | Decimal ? K : never;
 }[AttributeName<T>];
 
+/** Attributes whose equal values are the same key of a Map. */
+type Countable<T extends object> = {
+  [K in AttributeName<T>]: NonNullable<T[K]> extends string | number | bigint | boolean ? K : never;
+}[AttributeName<T>];
+
 type Amounts<T extends object> = { readonly [K in Numeric<T>]?: NonNullable<T[K]> };
 
 /** Kysely's builder over the rows of a model, called `self`. */
@@ -195,6 +200,19 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   async count(): Promise<number> {
     const { rows } = await this.#run({ kind: 'count' });
     return Number(rows[0]![0]);
+  }
+
+  /**
+   * How many rows there are for each value of an attribute, in one statement; no entry for none.
+   * `Comment.where({ postId: ids }).countBy('postId')`
+   */
+  async countBy<K extends Countable<T>>(name: K): Promise<Map<T[K], number>> {
+    const { type } = columnOf(this.#plan.schema, name);
+    const { rows } = await this.#run({ kind: 'count by', property: name });
+    const counts = (rows as [string | null, string][]).map(
+      ([group, count]) => [group === null ? null : type.parse(group), Number(count)] as const,
+    );
+    return new Map(counts as [T[K], number][]);
   }
 
   /** 0 for no rows. Of bigints a bigint, of decimals a Decimal, else a number. */

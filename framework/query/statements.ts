@@ -16,6 +16,7 @@ export type Selection =
   | { readonly kind: 'records' }
   | { readonly kind: 'attributes'; readonly properties: readonly string[] }
   | { readonly kind: 'count' | 'exists' }
+  | { readonly kind: 'count by'; readonly property: string }
   | { readonly kind: 'aggregate'; readonly call: 'sum' | 'avg' | 'min' | 'max'; readonly property: string };
 
 /** How an attribute changes in an atomic update: to a value, or by one. */
@@ -51,6 +52,8 @@ function selectionShape(selection: Selection): string {
       return `attributes ${selection.properties.join(',')}`;
     case 'aggregate':
       return `${selection.call} ${selection.property}`;
+    case 'count by':
+      return `count by ${selection.property}`;
     default:
       return selection.kind;
   }
@@ -79,6 +82,14 @@ function selecting(query: Select, plan: SelectPlan, selection: Selection, db: Ky
       return query.select(sql`1`.as('one'));
     case 'count':
       return over(query.select(sql`1`.as('one')), plan, sql`count(*)`.as('count'), db);
+    case 'count by': {
+      const column = columnOf(schema, selection.property);
+      const ordered = isPlain(plan) ? query.clearOrderBy() : query;
+      const rows = ordered.select(selected(schema, column)).as('counted');
+      const group = sql.ref(`counted.${column.name}`);
+      const counts = db.selectFrom(rows).select([group.as('group'), sql`count(*)`.as('count')]);
+      return counts.groupBy(group) as unknown as Select;
+    }
     case 'aggregate': {
       const column = columnOf(schema, selection.property);
       const call = (of: RawBuilder<unknown>) => sql`${sql.raw(selection.call)}(${of})`.as('aggregate');

@@ -133,6 +133,10 @@ test('order, pluck, figures and writes', () =>
     void Account.order('id', 'up');
     // @ts-expect-error text cannot be added up
     void Account.query().sum('owner');
+    const counts: Map<string, number> = await Account.query().countBy('owner');
+    void counts;
+    // @ts-expect-error equal decimals are not the same key of a Map
+    void Account.query().countBy('rate');
     // @ts-expect-error lists have no average
     void Account.query().average('tags');
     // @ts-expect-error text cannot be increased

@@ -187,8 +187,33 @@ describe('figures', () => {
     expect(await none.pluck('id', 'title')).toEqual([]);
   });
 
+  test('for each value of an attribute', async () => {
+    expect(await Book.query().countBy('shelfId')).toEqual(
+      new Map<bigint | null, number>([
+        [1n, 2],
+        [2n, 1],
+        [null, 1],
+      ]),
+    );
+    expect(await Book.order('id', 'desc').limit(2).countBy('shelfId')).toEqual(
+      new Map<bigint | null, number>([
+        [2n, 1],
+        [null, 1],
+      ]),
+    );
+    expect(await Book.where({ shelfId: [1n] }).countBy('title')).toEqual(
+      new Map([
+        ['Alpha', 1],
+        ['Beta', 1],
+      ]),
+    );
+    expect(await Book.where({ pages: 0 }).countBy('shelfId')).toEqual(new Map());
+    expect(statements).toHaveLength(4);
+  });
+
   test('of locked rows', async () => {
     await db.transaction(async () => {
+      expect(await Book.lock().countBy('shelfId')).toHaveProperty('size', 3);
       expect(await Book.where('pages', '>', 150).lock().count()).toBe(3);
       expect(await Book.lock('for share').sum('pages')).toBe(1000);
       expect(await Book.lock('for update', 'skip locked').exists()).toBe(true);
