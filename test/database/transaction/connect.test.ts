@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'bellwether';
+import type { BellwetherError } from 'bellwether';
 import { errorOf, setUp } from './support';
 
 const { database } = setUp('');
@@ -46,13 +47,36 @@ test.each(CASES)('%s: one clear error at once', async (_what, url, code, says) =
   expect(JSON.stringify([error.message, error.details])).not.toContain('secret');
 });
 
+/** A message of PostgreSQL's protocol: its kind, its length, its body. */
+function message(kind: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(kind), length, body]);
+}
+
+/** The error of connecting to a server that says `answer` to whoever comes. */
+async function errorOfConnectingTo(answer: Buffer | 'close'): Promise<BellwetherError> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', () => (answer === 'close' ? socket.end() : socket.write(answer)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `postgres://me:secret@127.0.0.1:${(server.address() as AddressInfo).port}/mine`;
+  const error = await errorOf(connect({ url, connectTimeoutMs: 500 }));
+  sockets.forEach((socket) => socket.destroy());
+  await new Promise((resolve) => server.close(resolve));
+  return error;
+}
+
+test('the server ends a session in the breath that opened it: an error like any other, and the process lives', async () => {
+  const welcome = [message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))];
+  const farewell = message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0'));
+  expect((await errorOfConnectingTo(Buffer.concat([...welcome, farewell]))).code).toMatch(/^E_CONNECTION_/);
+});
+
 describe('something that is not PostgreSQL answers', () => {
-  /** A message of PostgreSQL's protocol: its kind, its length, its body. */
-  const message = (kind: string, body: Buffer) => {
-    const length = Buffer.alloc(4);
-    length.writeInt32BE(body.length + 4);
-    return Buffer.concat([Buffer.from(kind), length, body]);
-  };
   const GARBAGE: [what: string, answer: Buffer | 'close'][] = [
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
     ['noise', Buffer.from(Array.from({ length: 500 }, (_, index) => (index * 7919) % 256))],
@@ -64,17 +88,7 @@ describe('something that is not PostgreSQL answers', () => {
   ];
 
   test.each(GARBAGE)('%s: E_CONNECTION_FAILED within connectTimeoutMs', async (_what, answer) => {
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.once('data', () => (answer === 'close' ? socket.end() : socket.write(answer)));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `postgres://me:secret@127.0.0.1:${(server.address() as AddressInfo).port}/mine`;
-    const error = await errorOf(connect({ url, connectTimeoutMs: 500 }));
-    sockets.forEach((socket) => socket.destroy());
-    await new Promise((resolve) => server.close(resolve));
+    const error = await errorOfConnectingTo(answer);
     expect(error.code).toBe('E_CONNECTION_FAILED');
     expect(JSON.stringify([error.message, error.details])).not.toContain('secret');
   });
