@@ -52,6 +52,11 @@ export class Pool {
     return this.#transactionIds;
   }
 
+  /** Whether somebody waits for a session. */
+  get isAwaited(): boolean {
+    return this.#driver.waitingCount > 0;
+  }
+
   /** Says that the server has given out 64-bit transaction ids up to about this one. */
   noteTransactionId(latest: bigint): void {
     this.#transactionIds = new TransactionIds(latest);

@@ -38,6 +38,7 @@ export class BorrowedSession {
   /** The answer to what the one before sent last. */
   #answerBefore: Promise<unknown> | undefined;
   #isHandedOn = false;
+  #givenBack: Promise<void> | undefined;
 
   constructor(pool: Pool, signals: Signals) {
     this.#pool = pool;
@@ -110,20 +111,27 @@ export class BorrowedSession {
 
   /**
    * To be called right behind what ends the transaction. The place in the line goes to the next, together with the
-   * session if `handsOn` says that nothing more will be sent; else that is left for `giveBack`.
+   * session if `handsOn` says that nothing more will be sent; else that is left for `giveBack`. At the end of a stretch
+   * the session goes to whoever waits for one at the pool, if anybody does, and the next waits for another behind them.
    */
   async leaveLine(lastAnswer: Promise<unknown>, handsOn: boolean): Promise<void> {
     const [line, connection] = [this.#line, this.#connection];
     if (!line || !connection || (line.isAwaited && !handsOn)) return;
     this.#line = undefined;
-    this.#isHandedOn = line.serveNext({ connection, lastAnswer });
+    const isDue = line.isNextAtStretchEnd && this.#pool.isAwaited;
+    const isServed = line.serveNext(isDue ? undefined : { connection, lastAnswer });
+    this.#isHandedOn = isServed && !isDue;
     if (!this.#isHandedOn) await this.#leaveQueues(connection);
   }
 
-  /** To be called when all is answered. */
+  /** To be called when all is answered. What comes only then goes back by itself. */
   async giveBack(): Promise<void> {
-    const connection = this.#connection;
-    if (!connection || this.#isHandedOn) return;
+    if (this.#connection) await (this.#givenBack ??= this.#giveBackOnce(this.#connection));
+  }
+
+  /** A second time it would be taken from whoever has it by then. */
+  async #giveBackOnce(connection: Connection): Promise<void> {
+    if (this.#isHandedOn) return;
     await this.#settled();
     if (!connection.isSound) this.#line?.serveNext(undefined);
     else if (this.#line) await this.leaveLine(Promise.resolve(), true);

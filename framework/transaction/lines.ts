@@ -3,7 +3,7 @@ import { onAbort } from '../database/abort';
 import type { Signals } from '../database/abort';
 import type { Connection } from '../database/connection';
 
-/** So many in a line are served on one session before other processes get their turn at its rows. */
+/** So many in a line are served on one session before others get their turn: processes at its rows, callers at the pool. */
 const SERVED_AT_A_STRETCH = 8;
 
 export interface Patience {
@@ -46,6 +46,11 @@ export class Line {
   /** Whether the one who is served now is to let other processes go first. */
   get isAtStretchEnd(): boolean {
     return this.#served % SERVED_AT_A_STRETCH === 0;
+  }
+
+  /** Whether the next one will be, so that the session may go to somebody else as well. */
+  get isNextAtStretchEnd(): boolean {
+    return (this.#served + 1) % SERVED_AT_A_STRETCH === 0;
   }
 
   /** Whoever is served is done. @returns whether there was a next one; if not, the line is gone */

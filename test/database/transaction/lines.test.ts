@@ -125,6 +125,31 @@ describe('those who wait in line', () => {
     expect(await balance()).toBe(979);
   });
 
+  test('let callers in between who wait for a session of the pool, after eight', async () => {
+    const db = await open({ poolSize: 2, acquireTimeoutMs: 10_000 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      const [entered, release] = [signal(), signal()];
+      const busy = db.transaction(async () => {
+        await Account.find(2);
+        entered.give();
+        await release.promise;
+      });
+      await entered.promise;
+      const order: string[] = [];
+      const waiting = Array.from({ length: 20 }, () => withdraw(db).then(() => order.push('in line')));
+      const others = Array.from({ length: 3 }, () => Account.find(2).then(() => order.push('at the pool')));
+      await new Promise(setImmediate);
+      first.goOn();
+      await Promise.all([first.done, ...waiting, ...others]);
+      release.give();
+      await busy;
+      expect(order.lastIndexOf('at the pool')).toBeLessThanOrEqual(11);
+      expect(await balance()).toBe(980);
+    });
+  });
+
   test('go ahead beside it when it stands still for too long, and serializable decides', async () => {
     const db = await open({ poolSize: 4 });
     await db.use(async () => {
