@@ -118,10 +118,13 @@ function rolledBack(scope: Scope, error: unknown): Exclude<AttemptOutcome<never>
   if (scope.transaction.hasWrittenAlone) {
     return { kind: 'unknown', error: new BeginFailedError(scope.transaction.beginFailure) };
   }
-  const asked = scope.transaction.abortedBy ?? scope.transaction.mustRetry ?? error;
-  const isRetried = asked instanceof BellwetherError && asked.recovery === 'retry-transaction';
-  const isAtOnce = asked instanceof PrecautionNeededError || scope.transaction.hasBegunInVain;
-  const again = (isRetried || isAtOnce) && !scope.transaction.abortedBy && (isAtOnce ? 'at once' : 'after a pause');
-  const queues = scope.transaction.learnFrom(asked);
-  return { kind: 'rolled back', error, again, queues, effects: scope.effectsAfterRollback };
+  const { abortedBy, mustRetry, hasBegunInVain } = scope.transaction;
+  const reason = mustRetry ?? error;
+  const isAtOnce = reason instanceof PrecautionNeededError || hasBegunInVain;
+  const isRetried = isAtOnce || (reason instanceof BellwetherError && reason.recovery === 'retry-transaction');
+  const again = isRetried && !abortedBy && (isAtOnce ? 'at once' : 'after a pause');
+  const queues = scope.transaction.learnFrom(abortedBy ?? reason);
+  // What would have been run again has not failed: it was called off.
+  const told = isRetried && abortedBy ? abortedBy : error;
+  return { kind: 'rolled back', error: told, again, queues, effects: scope.effectsAfterRollback };
 }

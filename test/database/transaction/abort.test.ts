@@ -128,6 +128,41 @@ describe('a transaction is called off', () => {
     await expectHealthy(one, 1);
   });
 
+  test('just when another one gives back the session that it waits for: that goes back once', async () => {
+    const one = await open({ poolSize: 1 });
+    for (let turns = 0; turns < 20; turns++) {
+      const controller = new AbortController();
+      const after = async () => {
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        controller.abort(MINE);
+      };
+      const off = one.on('transaction:end', () => void after());
+      const first = one.transaction(() => count(one));
+      const called = reasonOf(one.transaction({ signal: controller.signal }, () => count(one)));
+      const others = [1, 2, 3].map(() => one.transaction(() => count(one)));
+      await first;
+      off();
+      expect(await called).toMatchObject(ABORTED);
+      await Promise.all(others);
+    }
+    expect(await counted()).toBe(80);
+  });
+
+  test('while what failed is rolled back, to be run again: it hears of that, not of the failure', async () => {
+    await planFailures(database(), '40001', 1);
+    const controller = new AbortController();
+    const error = await errorOf(
+      db().transaction({ signal: controller.signal }, async () => {
+        try {
+          await sql`select fail_as_planned()`.execute(db().kysely());
+        } finally {
+          setImmediate(() => controller.abort(MINE)); // ROLLBACK has left by then, and is not answered
+        }
+      }),
+    );
+    expect(error).toMatchObject(ABORTED);
+  });
+
   test('in the pause before another attempt', async () => {
     await planFailures(database(), '40001', 1_000);
     const controller = new AbortController();
