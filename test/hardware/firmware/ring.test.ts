@@ -26,10 +26,13 @@ afterEach(async () => {
   lockstep.uno.pulses.length = 0;
 });
 
+const LED = 12;
+
 async function serveBells(...bells: BellSettings[]): Promise<void> {
   // The line is opened anew in each test without a reset of the Uno, so it is asked for its greeting.
-  board = lockstep.board({ greetingMs: lockstep.uno.sent.length === 0 ? 5000 : 20 });
-  serving = await serveOn({ board, clock: systemClock, bells });
+  const greetingMs = lockstep.uno.sent.length === 0 ? 5000 : 20;
+  board = lockstep.board({ greetingMs, retryEveryMs: 400 });
+  serving = await serveOn({ board, clock: systemClock, bells, led: LED });
   await lockstep.until(board.open());
   await lockstep.run(100);
 }
@@ -63,6 +66,9 @@ test('rest is 1350 µs, a strike 1500 µs, for sdelay, and nothing else is ever 
   const [rest, strike, back, ...more] = holds(lockstep.uno.pulses, 8);
   expect([rest!.degrees, strike!.degrees, back!.degrees, more]).toEqual([75, 90, 75, []]);
   expect(Math.abs(strike!.ms - 500)).toBeLessThanOrEqual(FRAME_MS);
+  const lit = widths(LED).map((microseconds) => microseconds / 1000);
+  expect(lit).toHaveLength(1);
+  expect(Math.abs(lit[0]! - 500)).toBeLessThanOrEqual(FRAME_MS);
 });
 
 test('three rings at once are three strikes, none begun before pdelay', async () => {
@@ -79,12 +85,12 @@ test('three rings at once are three strikes, none begun before pdelay', async ()
   expect(begun[1]! - begun[0]!).toBeGreaterThanOrEqual(400 - FRAME_MS);
   expect(begun[2]! - begun[1]!).toBeGreaterThanOrEqual(400 - FRAME_MS);
   // By the host's clock, which knows of no frames.
-  const commands = lockstep.sent.slice(sentBefore).filter(({ bytes }) => strikesPin8(bytes));
+  const commands = lockstep.sent.slice(sentBefore).filter(({ bytes }) => Buffer.from(bytes).includes(STRIKE_PIN_8));
   expect(commands.map(({ at }) => at - commands[0]!.at)).toEqual([0, 400, 800]);
 });
 
 /** An analog message of 1500 µs to pin 8. */
-const strikesPin8 = (bytes: readonly number[]) => bytes[0] === 0xe8 && (bytes[1]! | (bytes[2]! << 7)) === 1500;
+const STRIKE_PIN_8 = Buffer.of(0xe8, 1500 & 0x7f, 1500 >> 7);
 
 test.each([
   { pin: 2, start: 0, strike: 180, sdelay: 100, pdelay: 200 },
@@ -123,6 +129,24 @@ test('rings that follow each other without a pause are strikes of their own', as
   await ring();
   expect(await ended(await ring())).toBe('rung');
   expect(angles(holds(lockstep.uno.pulses, 8))).toEqual([75, 90, 75, 90, 75]);
+});
+
+test('unplugged during a strike, with a supply of its own: the ring failed, and plugged in again the servo rests', async () => {
+  await serveBells({ ...DESK, sdelay: 100, pdelay: 200 });
+  const cut = await ring();
+  const waiting = await ring();
+  await lockstep.run(50);
+  lockstep.unplug();
+  await lockstep.run(300);
+  expect(angles(holds(lockstep.uno.pulses, 8))).toEqual([75, 90]);
+  expect(await serving.service.find(cut.id)).toMatchObject({
+    status: 'failed',
+    error: expect.stringMatching(/may have/),
+  });
+  expect(await ended(waiting)).toBe('rung');
+  const [, cutStrike, rest, strike, ...more] = holds(lockstep.uno.pulses, 8);
+  expect(cutStrike!.ms).toBeGreaterThan(400); // until it was found again
+  expect([rest!.degrees, strike!.degrees, angles(more)]).toEqual([75, 90, [75]]);
 });
 
 test('a sweep goes through its range and back to rest', async () => {
