@@ -114,6 +114,7 @@ modelRegistry.addRule((schema) => {
       ? [`: has two invariants called "${fact.name}".`]
       : []),
     ...fact.over.flatMap((property) => overProblems(schema, fact, property)),
+    ...slotProblems(schema, fact),
     ...fact.touchedBy.flatMap((association) => touchProblems(schema, fact, association)),
   ]);
 });
@@ -126,6 +127,21 @@ function overProblems(schema: ModelSchema, { name }: InvariantFact, property: st
     `.${property}: the invariant "${name}" cannot be over ${column.type.name}; use one of ${GROUPING_TYPES.join(', ')}.`,
   ];
 }
+
+/** SQL of the user's sees what the row has kept; records are read with what the slots have. */
+function slotProblems(schema: ModelSchema, { name, over, having = '', where = '' }: InvariantFact): string[] {
+  const spread = schema.facts('counter').filter(({ slots }) => slots !== undefined);
+  return spread.flatMap(({ property }) => {
+    const column = schema.column(property)?.name ?? property;
+    const isMentioned = new Set(`${having} ${where}`.match(WORDS)).has(column) || over.includes(property);
+    if (!isMentioned) return [];
+    return [
+      `.${property}: the invariant "${name}" cannot see its slots; read records in brokenBy or holds, or have none.`,
+    ];
+  });
+}
+
+const WORDS = /[\p{L}\p{N}_$]+/gu;
 
 /** Looks at this side only: the other end's model may not be sealed yet. */
 function touchProblems(schema: ModelSchema, { name, over }: InvariantFact, association: string): string[] {

@@ -181,6 +181,27 @@ describe('declarations are checked together', () => {
     ]);
   });
 
+  test('rules in SQL over what a counter keeps in slots', () => {
+    const problems = problemsOf(({ Model, Table, Column, Counter, Id, Invariant }) => {
+      @Table('shows')
+      @Invariant<Show>('in having', { over: 'hall', having: 'sum("free_seats") >= 5' })
+      @Invariant<Show>('in where', { over: 'hall', having: 'count(*) > 1', where: 'free_seats>0' })
+      @Invariant<Show>('over it', { over: 'freeSeats', having: 'count(*) < 9' })
+      @Invariant<Show>('in code', { over: 'hall', brokenBy: () => Promise.resolve([]) })
+      @Invariant<Show>('of others', { over: 'hall', having: 'sum(plain) >= 0 and count(free_seats_in_all) > 0' })
+      class Show extends Model {
+        @Id() declare readonly id: bigint;
+        @Column('integer') declare hall: number;
+        @Column('integer') @Counter() declare plain: number;
+        @Column('integer') @Counter({ slots: 4 }) declare freeSeats: number;
+      }
+      return Show;
+    });
+    const refused = (name: string) =>
+      `Show.freeSeats: the invariant "${name}" cannot see its slots; read records in brokenBy or holds, or have none.`;
+    expect(problems).toEqual(['over it', 'in where', 'in having'].map(refused));
+  });
+
   test('a key of a type whose values are objects', () => {
     const problems = problemsOf(({ Model, Table, Id }) => {
       @Table('moments')
