@@ -89,7 +89,8 @@ const nameInAddress = (host: string) => (host.includes(':') ? `[${host}]` : host
 
 function tellOfBoard(board: Board, say: Say): void {
   board.events.on('status', (status, cause) => {
-    if (status === 'ready') say(`The board is ready: ${board.where}.`);
+    if (status === 'ready' && board.kind === 'simulated') say('The board is simulated: no bell will sound.');
+    else if (status === 'ready') say(`The board is ready: ${board.where}.`);
     if (status === 'lost') say(`The board is lost${cause ? `: ${cause.message}` : '.'}`);
   });
 }
