@@ -28,11 +28,14 @@ const BACKLOG = 16_384;
 /** How long a request may take to arrive. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const GRACE_MS = 2_000;
+/** Longer than a server under load may take to look at a request that has arrived, or it would be reset. */
+const KEEP_ALIVE_MS = 65_000;
 
 /** @throws ListenError */
 export async function listen(app: RequestListener, { host, port, tls }: ListenOptions): Promise<Listening> {
   const server = makeServer(app, tls);
   server.requestTimeout = server.headersTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(host, port, error)));
     server.listen({ port, backlog: BACKLOG, ...(host !== undefined && { host }) }, resolve);

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { BellService } from '../../hardware/bell/bell-service';
 import type { BellServiceOptions } from '../../hardware/bell/bell-service';
 import type { Clock } from '../../hardware/bell/clock';
@@ -8,6 +5,7 @@ import type { RingStore } from '../../hardware/bell/ring-store';
 import type { BellSettings } from '../../hardware/bell/settings';
 import type { Board } from '../../hardware/boards/board';
 import { bellBotApp } from '../../hardware/server/app';
+import { listen } from '../../hardware/server/listen';
 import { MemoryStore } from '../../hardware/store/memory-store';
 import { FakeBoard } from './fake-board';
 import { ManualClock } from './manual-clock';
@@ -68,14 +66,12 @@ export async function serveOn({ key, ...options }: ServingOnOptions): Promise<Se
   await service.restore();
   const bugs: unknown[] = [];
   const app = bellBotApp({ service, key, onBug: (error) => void bugs.push(error) });
-  const server = createServer(app.handler).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = await listen(app.handler, { host: '127.0.0.1', port: 0, tls: undefined });
   const close = async () => {
     app.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.close();
     await store.close();
   };
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${server.port}`;
   return { store, service, url, bugs, close };
 }
