@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { FirmataEmulator } from '../../../hardware/boards/firmata-emulator';
 
 export const hasSocat = spawnSync('socat', ['-V']).status === 0;
@@ -10,6 +10,8 @@ export class PseudoTerminal {
   readonly emulator = new FirmataEmulator((bytes) => this.isSilent || this.noise(bytes));
   isSilent = false;
   #socat: ChildProcess | undefined;
+  /** socat ends when nobody has the terminal open any more; an Arduino does not. */
+  #held: number | undefined;
 
   constructor(readonly path: string) {}
 
@@ -19,6 +21,7 @@ export class PseudoTerminal {
     socat.stdin.on('error', () => this.emulator.stop()); // unplugged while it wrote
     socat.stdout.on('data', (bytes: Buffer) => this.emulator.receive(bytes));
     while (!existsSync(this.path)) await new Promise((resolve) => setTimeout(resolve, 10));
+    this.#held = openSync(this.path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
   }
 
   async unplug(): Promise<void> {
@@ -28,6 +31,7 @@ export class PseudoTerminal {
     const gone = new Promise((resolve) => socat.once('close', resolve));
     socat.kill();
     await gone;
+    closeSync(this.#held!);
   }
 
   noise(bytes: readonly number[]): void {
