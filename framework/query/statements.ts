@@ -88,7 +88,7 @@ function selecting(query: Select, plan: SelectPlan, selection: Selection, db: Ky
       const rows = ordered.select(selected(schema, column)).as('counted');
       const group = sql.ref(`counted.${column.name}`);
       const counts = db.selectFrom(rows).select([group.as('group'), sql`count(*)`.as('count')]);
-      return counts.groupBy(group) as unknown as Select;
+      return counts.groupBy(group);
     }
     case 'aggregate': {
       const column = columnOf(schema, selection.property);
