@@ -20,7 +20,8 @@ export type { AssociationName, AttributeName, AttributeValues } from './attribut
 
 // Associations
 export { BelongsTo, HasMany, HasOne } from './associations/decorators';
-export type { BelongsToOptions, HasOptions, PolymorphicOptions } from './associations/decorators';
+export type { HasManyThrough } from './associations/types';
+export type { BelongsToOptions, HasOptions, PolymorphicOptions, ThroughOptions } from './associations/decorators';
 export type { Dependent } from './associations/facts';
 
 // Validations and callbacks

@@ -1,4 +1,4 @@
-import type { AttributeName, OwningName } from '../attributes/types';
+import type { AssociationHandle, AttributeName, OwningName } from '../attributes/types';
 import type { ColumnType } from '../schema/column-types';
 import { columnType } from '../schema/column-types';
 import type { FactSource, ModelClass } from '../schema/facts';
@@ -41,6 +41,17 @@ export interface HasOptions<R extends object> {
    */
   readonly dependent?: Dependent;
 }
+
+export interface ThroughOptions {
+  /** The association of this model that leads to the records in between. */
+  readonly through: string;
+  /** The one of those records that leads on. Default: their only one to the model meant. */
+  readonly source?: string;
+}
+
+type LeadingOn<R extends object, O extends ThroughOptions> = O extends { readonly source: infer S extends string }
+  ? { readonly [P in S]: AssociationHandle<R> }
+  : object;
 
 /**
  * This record belongs to another and holds its key. Required unless `optional`: the parent is locked `for key
@@ -89,11 +100,32 @@ export function BelongsTo(target: () => unknown, options: BelongsToOptions | Pol
 export type BelongsTo<R extends object | null> = types.BelongsTo<R>;
 
 /** Other records belong to this one. */
-export function HasMany<R extends object>(target: () => ClassOf<R>, options: HasOptions<R> = {}) {
-  return <K extends string>(prototype: { readonly [P in K]: types.HasMany<R> }, property: K): void =>
-    declareAssociation(prototype, property, 'hasMany', target, options);
+export function HasMany<R extends object>(
+  target: () => ClassOf<R>,
+  options?: HasOptions<R>,
+): <K extends string>(prototype: { readonly [P in K]: types.HasMany<R> }, property: K) => void;
+/**
+ * With `through`, the records at the far end of another association: `through` names one of this model, `source` the one
+ * of its records that leads on, if there are several to the same model.
+ */
+export function HasMany<R extends object, const O extends ThroughOptions>(
+  target: () => ClassOf<R>,
+  options: O,
+): <K extends string>(
+  prototype: { readonly [P in K]: types.HasManyThrough<R> } & {
+    readonly [P in O['through']]: AssociationHandle<LeadingOn<R, O>>;
+  },
+  property: K,
+) => void;
+export function HasMany(target: () => ModelClass, options: HasOptions<object> | ThroughOptions = {}) {
+  return (prototype: object, property: string): void => {
+    if (!('through' in options)) return declareAssociation(prototype, property, 'hasMany', target, options);
+    const { through, source } = options;
+    modelRegistry.declare(prototype.constructor as ModelClass, { kind: 'through', property, target, through, source });
+  };
 }
 export type HasMany<R extends object> = types.HasMany<R>;
+export type HasManyThrough<R extends object> = types.HasManyThrough<R>;
 
 /** At most one other record belongs to this one; `@Unique` on its key makes that certain. */
 export function HasOne<R extends object>(target: () => ClassOf<R>, options: HasOptions<R> = {}) {

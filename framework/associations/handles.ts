@@ -2,14 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Stateful } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import type { Query } from '../query/query';
+import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
 import type { Association } from './association';
 import { joiningValue } from './association';
 import { AssociationNotLoadedError, WrongRecordError } from './errors';
-import type { AnyAssociation, PolymorphicParent } from './polymorphic';
+import type { AnyAssociation } from './any';
+import type { PolymorphicParent } from './polymorphic';
 import { inverseOf, modelNames, polymorphicParentsOf, referredBy, towardsRecord } from './polymorphic';
 import { recordModelOf } from './record-model';
 import { targetsOf } from './targets';
+import type { ThroughAssociation } from './through';
+import { throughTargets } from './through';
 
 /** Where an association stands. `undefined` never stands for "not loaded", nor an empty list. */
 type Slot = { readonly state: 'not loaded' } | { readonly state: 'loaded'; readonly value: unknown };
@@ -18,23 +22,19 @@ const NOT_LOADED: Slot = { state: 'not loaded' };
 /** Assigns the key of a belongsTo through the record, so that the change is tracked and validated. */
 export type AssignKey = (record: object, property: string, value: unknown) => void;
 
-/** One association of one record. */
+/** One association of one record: what was loaded of it. */
 export abstract class Handle {
   protected readonly owner: object;
-  readonly #association: Association;
+  readonly #declared: { readonly owner: ModelSchema; readonly property: string };
   #slot: Slot = NOT_LOADED;
 
-  constructor(owner: object, association: Association) {
+  constructor(owner: object, declared: { readonly owner: ModelSchema; readonly property: string }) {
     this.owner = owner;
-    this.#association = association;
-  }
-
-  protected get association(): Association {
-    return this.#association;
+    this.#declared = declared;
   }
 
   isOf({ property }: AnyAssociation): boolean {
-    return this.#association.property === property;
+    return this.#declared.property === property;
   }
 
   get isLoaded(): boolean {
@@ -43,7 +43,7 @@ export abstract class Handle {
 
   get value(): unknown {
     if (this.isLoaded) return this.held;
-    throw new AssociationNotLoadedError(this.#association.owner.name, this.#association.property);
+    throw new AssociationNotLoadedError(this.#declared.owner.name, this.#declared.property);
   }
 
   async load(): Promise<unknown> {
@@ -63,6 +63,22 @@ export abstract class Handle {
   /** Forgets what was loaded, as after a reload of the record. */
   forget(): void {
     this.#slot = NOT_LOADED;
+  }
+
+  protected abstract read(): Promise<unknown>;
+}
+
+/** One that rests on a key, here or at the other end. */
+abstract class KeyHandle extends Handle {
+  readonly #association: Association;
+
+  constructor(owner: object, association: Association) {
+    super(owner, association);
+    this.#association = association;
+  }
+
+  protected get association(): Association {
+    return this.#association;
   }
 
   /** Of an association to one; nothing is sent when there is no key to ask with. */
@@ -96,7 +112,7 @@ export abstract class Handle {
   }
 }
 
-export class BelongsToHandle extends Handle {
+export class BelongsToHandle extends KeyHandle {
   static assignKey: AssignKey;
   /** The parent that was assigned before it had a key: it stands for the key that it will get. */
   #unsaved: unknown;
@@ -164,7 +180,7 @@ function anyOf({ towards }: PolymorphicParent): Association {
   return towards.values().next().value!; // a rule holds that at least one is listed
 }
 
-export class HasOneHandle extends Handle {
+export class HasOneHandle extends KeyHandle {
   async create(values: object): Promise<object> {
     const record = this.build(values);
     await this.keep(record);
@@ -173,7 +189,7 @@ export class HasOneHandle extends Handle {
   }
 }
 
-export class HasManyHandle extends Handle {
+export class HasManyHandle extends KeyHandle {
   protected override async read(): Promise<unknown> {
     const isKnown = joiningValue(this.association, this.owner) !== null;
     return Object.freeze(isKnown ? await this.query() : []);
@@ -199,9 +215,35 @@ export class HasManyHandle extends Handle {
   }
 }
 
+export class ThroughHandle extends Handle {
+  readonly #association: ThroughAssociation;
+
+  constructor(owner: object, association: ThroughAssociation) {
+    super(owner, association);
+    this.#association = association;
+  }
+
+  query(): Query<object> {
+    return throughTargets(this.#association, this.owner);
+  }
+
+  protected override async read(): Promise<unknown> {
+    return Object.freeze(await this.query().order(this.#association.source.target.primaryKey.property as never));
+  }
+
+  get length(): number {
+    return (this.value as readonly object[]).length;
+  }
+
+  [Symbol.iterator](): Iterator<object> {
+    return (this.value as readonly object[])[Symbol.iterator]();
+  }
+}
+
 const KINDS = { belongsTo: BelongsToHandle, hasOne: HasOneHandle, hasMany: HasManyHandle } as const;
 
 function makeHandle(owner: object, association: AnyAssociation): Handle {
+  if (association.kindOf === 'through') return new ThroughHandle(owner, association);
   if (association.kindOf === 'polymorphic') return new PolymorphicHandle(owner, association);
   const { kindOf, typeKey } = association;
   if (kindOf !== 'belongsTo' || !typeKey) return new KINDS[kindOf](owner, association);

@@ -18,8 +18,6 @@ export interface PolymorphicParent extends Pick<PolymorphicFact, 'property' | 'i
   readonly towards: ReadonlyMap<string, Association>;
 }
 
-export type AnyAssociation = Association | PolymorphicParent;
-
 const resolved = new WeakMap<ModelSchema, ReadonlyMap<string, PolymorphicParent>>();
 
 /** The polymorphic belongsTo associations of a model, by property. */
@@ -76,7 +74,7 @@ export function parentsFor(schema: ModelSchema, state: RecordState): readonly As
 }
 
 /** The association on the other side that holds the same key, if it is declared. */
-export function inverseOf(association: Association): AnyAssociation | undefined {
+export function inverseOf(association: Association): Association | PolymorphicParent | undefined {
   const { kindOf, owner, target, foreignKey, as } = association;
   if (kindOf === 'belongsTo') return undefined;
   if (as !== undefined) return polymorphicParentsOf(target).get(as);

@@ -2,16 +2,21 @@ import { groupBy } from '../core/group-by';
 import type { Association } from './association';
 import { joiningProperty, joiningValue } from './association';
 import { handleOf } from './handles';
-import type { AnyAssociation, PolymorphicParent } from './polymorphic';
+import type { AnyAssociation } from './any';
+import type { PolymorphicParent } from './polymorphic';
 import { inverseOf, referredBy } from './polymorphic';
 import { targetsOf } from './targets';
+import { loadThrough } from './through';
 
 /**
  * Loads an association for all owners with one query, however many there are; a polymorphic one with one for each
- * model that is referred to. With none when no owner has a key.
+ * model that is referred to, and one through another with two. With none when no owner has a key.
  */
 export async function preload(owners: readonly object[], association: AnyAssociation): Promise<void> {
-  if (association.kindOf === 'polymorphic') await preloadEachModel(owners, association);
+  if (association.kindOf === 'through') {
+    const recordsOf = await loadThrough(owners, association);
+    for (const owner of owners) handleOf(owner, association).fill(recordsOf(owner));
+  } else if (association.kindOf === 'polymorphic') await preloadEachModel(owners, association);
   else await preloadAll(owners, association);
 }
 

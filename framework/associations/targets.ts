@@ -5,16 +5,25 @@ import type { Association } from './association';
 import { joiningProperty } from './association';
 import { recordModelOf } from './record-model';
 
-/** The records at the other end that belong together with these joining values; none where there are none. */
-export function targetsOf(association: Association, values: readonly unknown[]): Query<object> {
-  const { kindOf, target, typeKey } = association;
+/** The records at the other end that belong together with these joining values, none where there are none; or with any. */
+export function targetsOf(association: Association, values: readonly unknown[] | 'any'): Query<object> {
+  const condition = values === 'any' ? and(isOfType(association)) : isJoined(association, values);
+  return recordModelOf(association.target)
+    .query()
+    .where(() => condition);
+}
+
+/** That a record at the other end belongs together with one of these joining values. */
+export function isJoined(association: Association, values: readonly unknown[]): Condition {
+  if (values.length === 0) return or([]);
   const property = joiningProperty(association);
   const [first, ...others] = values;
-  const isJoined: Condition =
+  const isMeant: Condition =
     others.length > 0 ? { kind: 'compare', property, operator: 'in', value: values } : equals(property, first);
-  const isOfType = kindOf === 'belongsTo' || !typeKey ? [] : [equals(typeKey.column.property, typeKey.value)];
-  const condition = isOfType.length === 0 ? isJoined : and([isJoined, ...isOfType]);
-  return recordModelOf(target)
-    .query()
-    .where(() => (values.length === 0 ? or([]) : condition));
+  const types = isOfType(association);
+  return types.length === 0 ? isMeant : and([isMeant, ...types]);
+}
+
+function isOfType({ kindOf, typeKey }: Association): Condition[] {
+  return kindOf === 'belongsTo' || !typeKey ? [] : [equals(typeKey.column.property, typeKey.value)];
 }

@@ -40,3 +40,20 @@ export interface HasMany<R extends object>
   /** Makes a record that belongs to this one, and saves it. */
   create(values: AttributeValues<R>): Promise<R>;
 }
+
+/**
+ * The records at the far end of two associations, each once. Once included, they are in `value`, and can be iterated.
+ * What makes a record one of them is a record in between: make and destroy that.
+ */
+export interface HasManyThrough<R extends object>
+  extends
+    AssociationHandle<R>,
+    LoadableHandle<HasManyThrough<R> & Iterable<R> & { readonly value: readonly R[]; readonly length: number }> {
+  readonly isLoaded: boolean;
+  /** The records, by their primary key; read once, then remembered. */
+  load(): Promise<readonly R[]>;
+  /** A query over them, to narrow and sort. */
+  query(): Query<R>;
+  /** Not there, so that nobody declares it a `HasMany`. */
+  readonly create?: never;
+}

@@ -1,7 +1,6 @@
 import { STATE } from '../attributes/record-state';
-import { associationsOf } from '../associations/association';
+import { associationOf } from '../associations/any';
 import { handleOf } from '../associations/handles';
-import { polymorphicParentsOf } from '../associations/polymorphic';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { assign } from './record';
@@ -18,11 +17,12 @@ export function defineAccessors(schema: ModelSchema): void {
   for (const property of schema.virtuals) {
     define(prototype, property, reader(property, false), (record, value) => assign(record, property, value));
   }
-  for (const { property } of schema.facts('association')) {
-    define(prototype, property, (record) => handleOf(record, associationsOf(schema).get(property)!));
-  }
-  for (const { property } of schema.facts('polymorphic')) {
-    define(prototype, property, (record) => handleOf(record, polymorphicParentsOf(schema).get(property)!));
+  for (const { property } of [
+    ...schema.facts('association'),
+    ...schema.facts('polymorphic'),
+    ...schema.facts('through'),
+  ]) {
+    define(prototype, property, (record) => handleOf(record, associationOf(schema, property)!));
   }
 }
 

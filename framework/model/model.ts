@@ -382,7 +382,7 @@ function forJson(value: unknown): unknown {
 const RESERVED: readonly string[] = ['then', ...Object.getOwnPropertyNames(Model.prototype)];
 
 modelRegistry.addRule((schema) =>
-  [...schema.columns, ...schema.facts('association'), ...schema.facts('polymorphic')]
+  [...schema.columns, ...schema.facts('association'), ...schema.facts('polymorphic'), ...schema.facts('through')]
     .map(({ property }) => property)
     .concat(schema.virtuals)
     .filter((property) => RESERVED.includes(property))

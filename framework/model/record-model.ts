@@ -1,8 +1,9 @@
 import type { RecordState } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
-import { associationsOf, parentsOf } from '../associations/association';
-import type { AnyAssociation, PolymorphicParent } from '../associations/polymorphic';
-import { modelNames, polymorphicParentsOf, towardsRecord } from '../associations/polymorphic';
+import { allAssociationsOf, associationOf } from '../associations/any';
+import { parentsOf } from '../associations/association';
+import type { PolymorphicParent } from '../associations/polymorphic';
+import { modelNames, towardsRecord } from '../associations/polymorphic';
 import { preload } from '../associations/preload';
 import { DependentRecordsError } from '../associations/errors';
 import { isStillReferredTo, problemOfForeignKey } from '../associations/parents';
@@ -58,12 +59,12 @@ class BoundModel implements RecordModel {
   }
 
   async preload(records: readonly object[], names: readonly string[]): Promise<void> {
-    for (const name of new Set(names)) await preload(records, this.#association(name)!);
+    for (const name of new Set(names)) await preload(records, associationOf(this.#schema, name)!);
   }
 
   assertAssociation(name: string): void {
-    if (this.#association(name)) return;
-    const associations = [...associationsOf(this.#schema).keys(), ...polymorphicParentsOf(this.#schema).keys()];
+    if (associationOf(this.#schema, name)) return;
+    const associations = [...allAssociationsOf(this.#schema).keys()];
     throw new InvalidQueryError({
       what: `${this.#schema.name} has no association "${name}".`,
       remedy: associations.length > 0 ? `Use one of ${associations.join(', ')}.` : 'It has none at all.',
@@ -73,7 +74,7 @@ class BoundModel implements RecordModel {
 
   conditionOf(conditions: object): Condition {
     const parts = Object.entries(conditions).map(([name, value]): Condition => {
-      const parent = this.#association(name);
+      const parent = associationOf(this.#schema, name);
       if (parent?.kindOf === 'polymorphic') return isOneOf(parent, Array.isArray(value) ? value : [value]);
       if (parent?.kindOf !== 'belongsTo') {
         return equality(name, value, columnOf(this.#schema, name).type.name.endsWith('[]'));
@@ -83,10 +84,6 @@ class BoundModel implements RecordModel {
       return equality(parent.foreignKey.property, key, false);
     });
     return parts.length === 1 ? parts[0]! : and(parts);
-  }
-
-  #association(name: string): AnyAssociation | undefined {
-    return associationsOf(this.#schema).get(name) ?? polymorphicParentsOf(this.#schema).get(name);
   }
 
   write(plan: SelectPlan, assignments: readonly Assignment[], build: BuildWrite): Promise<number> {

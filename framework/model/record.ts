@@ -1,6 +1,7 @@
 import type { Stateful } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
 import { frozenCopy } from '../attributes/deep-freeze';
+import { allAssociationsOf } from '../associations/any';
 import { associationsOf, parentsOf } from '../associations/association';
 import { BelongsToHandle, handleOf } from '../associations/handles';
 import { polymorphicParentsOf } from '../associations/polymorphic';
@@ -92,7 +93,7 @@ const sound = new WeakSet<ModelSchema>();
 export function assertNotShadowed(schema: ModelSchema, record: object): void {
   if (sound.has(schema)) return;
   const names = [...schema.columns.map((column) => column.property), ...schema.virtuals];
-  const associations = [...associationsOf(schema).keys(), ...polymorphicParentsOf(schema).keys()];
+  const associations = [...allAssociationsOf(schema).keys()];
   const shadowed = [...names, ...associations].filter((name) => Object.hasOwn(record, name));
   if (shadowed.length > 0) throw new ShadowedAttributeError(schema.name, shadowed);
   sound.add(schema);

@@ -12,7 +12,16 @@ import {
   Unique,
   Validates,
 } from 'bellwether';
-import type { AssociationName, AtLeast, AttributeName, Changes, Database, Query, Transaction } from 'bellwether';
+import type {
+  AssociationName,
+  AtLeast,
+  AttributeName,
+  Changes,
+  Database,
+  HasManyThrough,
+  Query,
+  Transaction,
+} from 'bellwether';
 
 // The compiler is what is tested here: `npx tsc --noEmit` fails when a line marked as an error compiles, or when two
 // types that are said to be equal are not. Nothing in the functions is run.
@@ -212,6 +221,28 @@ test('polymorphic associations', () =>
       @HasMany(() => Note, { as: 'subject' }) declare e: HasMany<Note>;
     }
     return [note!.subject.value, Wrong] satisfies [Branch | Account, typeof Wrong];
+  }));
+
+test('associations through others', () =>
+  typesOnly(async () => {
+    class City extends Model {
+      @HasMany(() => Branch) declare branches: HasMany<Branch>;
+      @HasMany(() => Account, { through: 'branches', source: 'accounts' }) declare a: HasManyThrough<Account>;
+      @HasMany(() => Account, { through: 'branches' }) declare b: HasManyThrough<Account>;
+      // @ts-expect-error nothing of that name leads on
+      @HasMany(() => Account, { through: 'branches', source: 'nonsense' }) declare c: HasManyThrough<Account>;
+      // @ts-expect-error it leads to another model
+      @HasMany(() => Card, { through: 'branches', source: 'accounts' }) declare d: HasManyThrough<Card>;
+      // @ts-expect-error no such association to go through
+      @HasMany(() => Account, { through: 'nonsense' }) declare e: HasManyThrough<Account>;
+      // @ts-expect-error records at the far end cannot be made through it
+      @HasMany(() => Account, { through: 'branches' }) declare f: HasMany<Account>;
+    }
+    const city = await City.include('a').firstOrFail();
+    const narrowed: Query<Account> = city.a.query().where({ owner: 'Ann' });
+    // @ts-expect-error it is not loaded
+    void city.b.value;
+    return [[...city.a], city.a.value, narrowed] satisfies [Account[], readonly Account[], unknown];
   }));
 
 test('included associations', () =>

@@ -87,6 +87,43 @@ describe('declarations are checked together', () => {
     ]);
   });
 
+  test('associations through others', () => {
+    const problems = problemsOf(({ Model, Table, Column, Id, BelongsTo, HasMany }) => {
+      @Table('tags')
+      class Tag extends Model {
+        @Id() declare readonly id: bigint;
+      }
+      @Table('taggings')
+      class Tagging extends Model {
+        @Id() declare readonly id: bigint;
+        @BelongsTo(() => Thing) declare thing: Bellwether.BelongsTo<Thing>;
+        @BelongsTo(() => Tag) declare tag: Bellwether.BelongsTo<Tag>;
+        @BelongsTo(() => Tag) declare second: Bellwether.BelongsTo<Tag>;
+      }
+      @Table('things')
+      class Thing extends Model {
+        @Id() declare readonly id: bigint;
+        @HasMany(() => Tagging) declare taggings: Bellwether.HasMany<Tagging>;
+        @HasMany(() => Tag, { through: 'taggings' }) declare either: Bellwether.HasManyThrough<Tag>;
+        @HasMany(() => Thing, { through: 'taggings', source: 'tag' as never })
+        declare other: Bellwether.HasManyThrough<Thing>;
+        @HasMany(() => Tag, { through: 'nothing' as 'taggings' }) declare lost: Bellwether.HasManyThrough<Tag>;
+        @HasMany(() => Tag, { through: 'taggings', source: 'tag' }) @Column('text') declare twice: never;
+        @HasMany(() => undefined as never, { through: 'taggings' }) declare early: Bellwether.HasManyThrough<Tag>;
+        @HasMany(() => Tag, { through: 'taggings', source: 'second' }) declare reload: never;
+      }
+      return Thing;
+    });
+    expect(problems).toEqual([
+      'Thing.either: Tagging leads to Tag by tag and second; say which by source.',
+      'Thing.other: Tagging has no association to Thing called "tag".',
+      'Thing.lost: goes through "nothing", which is no association of Thing.',
+      'Thing.twice: is both an association and an attribute.',
+      'Thing.early: its model is not there yet; give it as () => Model.',
+      'Thing.reload: is a name that every record uses itself; choose another, and name the column.',
+    ]);
+  });
+
   test('every mistake of every model is named at once', () => {
     const problems = problemsOf(({ Model, Table, Column, Id, Virtual, Unique, Check, BelongsTo, HasMany }) => {
       class Tableless extends Model {
