@@ -46,7 +46,7 @@ export class FileStore extends MemoryStore {
     const { path, remember } = options;
     const rings = new RememberedRings(remember);
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(path));
       const unlock = lockFile(`${path}.lock`, path);
       try {
         await load(options, rings);
@@ -129,6 +129,20 @@ async function load({ path, onWarning }: FileStoreOptions, rings: RememberedRing
   onWarning(
     `${damaged} lines of the store ${path} cannot be read and are left out; the whole is kept in ${path}.damaged.`,
   );
+}
+
+/** Step by step, since Node's recursive way never ends where nothing can be made, as below /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make().catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' || dirname(path) === path) throw error;
+      await makeFolder(dirname(path));
+      await make();
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** @returns whether the line can be read */

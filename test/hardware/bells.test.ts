@@ -72,6 +72,14 @@ test('over the bound: 429, and when Retry-After has passed there is a place', as
   expect((await post('/ring')).status).toBe(202); // the other bell has a queue of its own
 });
 
+test('many requests with one idempotency key take one place, so none of them is refused', async () => {
+  await start({ bells: [{ ...DESK, queue: 1 }] });
+  const key = { kind: 'ring', idempotencyKey: 'sale 7' } as const;
+  const accepted = await Promise.all(Array.from({ length: 20 }, () => serving.service.request(key)));
+  expect(new Set(accepted.map(({ ring }) => ring.id)).size).toBe(1);
+  expect(accepted.filter(({ replayed }) => !replayed)).toHaveLength(1);
+});
+
 test.each([
   ['/bells/nowhere/ring', {}, 404],
   ['/ring', { bell: 'nowhere' }, 404],

@@ -103,6 +103,12 @@ test('as many digests are compared for a right key as for a wrong or a missing o
   expect(compared).toEqual([3, 3, 3, 3]);
 });
 
+test('a guard whose key is empty lets nobody in', () => {
+  const next = jest.fn();
+  new KeyGuard('').handler({ body: {}, get: () => undefined } as never, {} as never, next);
+  expect(next).toHaveBeenCalledWith(expect.objectContaining({ code: 'E_UNAUTHORIZED' }));
+});
+
 test.each([
   ['JSON that breaks off', '{"key":', {}, 400],
   ['JSON that is a list', '[]', {}, 400],

@@ -226,6 +226,7 @@ describe('the file', () => {
     await writeFile(below, '');
     await expect(openFile(join(below, 'rings.jsonl'))).rejects.toMatchObject({ code: 'E_STORE_SETUP' });
     await expect(openFile(folder)).rejects.toMatchObject({ code: 'E_STORE_SETUP' });
+    await expect(openFile('/proc/none/rings.jsonl')).rejects.toMatchObject({ code: 'E_STORE_SETUP' });
   });
 
   test.each([
@@ -294,6 +295,19 @@ describe('the database', () => {
     const { rows } = await database.pool.query<{ count: string }>('select count(*) from bellbot_rings');
     expect(rows[0]?.count).toBe('5');
     for (const store of stores) await store.close();
+  });
+
+  test('a key that another process has taken meanwhile takes no place, and is not struck again', async () => {
+    await KINDS.database!();
+    const one = await start(await DatabaseStore.open(database.url, 1000));
+    const store = await DatabaseStore.open(database.url, 1000);
+    const other = await start(store);
+    await one.post('/ring', { sale: 7 });
+    jest.spyOn(store, 'findByKey').mockResolvedValueOnce(undefined); // it looked before
+    expect(await other.post('/ring', { sale: 7 })).toMatchObject({ status: 202, body: { replayed: true } });
+    expect(other.bell.service.view().bells[0]?.queued).toBe(0);
+    await other.bell.clock.advance(2_000);
+    expect(other.bell.board.commands).toEqual([]);
   });
 
   test('it forgets old rings that have finished', async () => {
