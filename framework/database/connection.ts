@@ -35,6 +35,8 @@ export class Connection {
   #slow: { readonly text: string; readonly answeredAt: number } | undefined;
   #isGathering = false;
   #onQuiet: (() => void) | undefined;
+  /** To be called when the session is lost, by whoever has it. */
+  onLost: (() => void) | undefined;
 
   constructor(client: PoolClient, options: ConnectionOptions, witnesses: DeadlockWitnesses) {
     this.#client = client;
@@ -46,6 +48,7 @@ export class Connection {
     client.on('error', (error) => {
       this.#lostBy ??= error;
       this.discard(error);
+      this.onLost?.();
     });
   }
 
@@ -159,6 +162,7 @@ export class Connection {
     if (this.#underWay.length > 0) this.discard(new Error('Given back with statements under way.'));
     if (this.#isInTransaction) this.discard(new Error('Given back inside a transaction.'));
     this.allow(this.#options.statementTimeoutMs);
+    this.onLost = undefined;
     this.#client.release(this.#brokenBy);
   }
 

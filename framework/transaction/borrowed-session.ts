@@ -60,6 +60,7 @@ export class BorrowedSession {
     this.#fetch(queueing).then(
       (connection) => {
         this.#connection = connection;
+        if (this.#line) connection.onLost = () => this.#loseLine();
         if (this.#failure) return void this.giveBack(); // called off meanwhile
         if (this.#statementTimeoutMs !== undefined) connection.allow(this.#statementTimeoutMs);
         for (const { statement, resolve } of this.#unsent.splice(0)) resolve(connection.run(statement));
@@ -124,6 +125,12 @@ export class BorrowedSession {
     if (!this.#isHandedOn) await this.#leaveQueues(connection);
   }
 
+  /** Without its session nothing can come of it, however long its body goes on: nobody waits for that. */
+  #loseLine(): void {
+    this.#line?.serveNext(undefined);
+    this.#line = undefined;
+  }
+
   /** To be called when all is answered. What comes only then goes back by itself. */
   async giveBack(): Promise<void> {
     if (this.#connection) await (this.#givenBack ??= this.#giveBackOnce(this.#connection));
@@ -133,7 +140,7 @@ export class BorrowedSession {
   async #giveBackOnce(connection: Connection): Promise<void> {
     if (this.#isHandedOn) return;
     await this.#settled();
-    if (!connection.isSound) this.#line?.serveNext(undefined);
+    if (!connection.isSound) this.#loseLine();
     else if (this.#line) await this.leaveLine(Promise.resolve(), true);
     if (!this.#isHandedOn) this.#pool.giveBack(connection);
   }

@@ -150,6 +150,23 @@ describe('those who wait in line', () => {
     });
   });
 
+  test('do not wait for a body whose session the server has ended', async () => {
+    const db = await open({ poolSize: 4 });
+    await db.use(async () => {
+      await heat(db);
+      const first = await served(db);
+      const ended: string[] = [];
+      const waiting = Array.from({ length: 3 }, () => withdraw(db).then(() => ended.push('patient')));
+      const hasty = withdraw(db, { lockTimeoutMs: 3_000 }).then(() => ended.push('hasty')); // the last in line, unless it has to wait
+      await database().pool.query(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'`);
+      await Promise.all([...waiting, hasty]);
+      first.goOn();
+      await first.done; // nothing was written, so it was run again
+      expect(ended).toEqual(['patient', 'patient', 'patient', 'hasty']);
+      expect(await balance()).toBe(996);
+    });
+  });
+
   test('go ahead beside it when it stands still for too long, and serializable decides', async () => {
     const db = await open({ poolSize: 4 });
     await db.use(async () => {
