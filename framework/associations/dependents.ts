@@ -1,5 +1,5 @@
 import type { Association } from './association';
-import { associationsOf, joiningValue } from './association';
+import { associationsOf, joiningValue, parentsOf } from './association';
 import { DependentRecordsError } from './errors';
 import { polymorphicParentsOf } from './polymorphic';
 import { recordModelOf } from './record-model';
@@ -11,33 +11,38 @@ import { modelRegistry } from '../schema/registry';
 /** How many records are read at a time, to be destroyed one by one. */
 const BATCH = 500;
 
-/**
- * The associations whose records are looked after when the owner is destroyed: those that say how, and, as a foreign
- * key would if one could, the polymorphic ones of other models, whatever this model says of them.
- */
-export function dependentsOf(schema: ModelSchema): readonly Association[] {
-  const declared = [...associationsOf(schema).values()].filter(({ dependent }) => dependent !== undefined);
-  const isLeft = (claim: Association) => !declared.some((association) => isSameKey(association, claim));
-  return [...declared, ...claimsOn(schema).filter(isLeft)];
+/** The associations that say what becomes of their records when the owner is destroyed. */
+export function declaredDependents(schema: ModelSchema): readonly Association[] {
+  return [...associationsOf(schema).values()].filter(({ dependent }) => dependent !== undefined);
+}
+
+/** Those that are looked after: the declared ones, and the claims on the same rows that none of these speaks for. */
+export function withClaims(declared: readonly Association[], claims: readonly Association[]): readonly Association[] {
+  return [...declared, ...claims.filter((claim) => !declared.some((association) => isSameKey(association, claim)))];
 }
 
 const claims = new WeakMap<ModelSchema, { readonly models: number; readonly found: readonly Association[] }>();
 
-/** The polymorphic associations by which records may belong to rows of this table: they keep the rows from going. */
+/**
+ * The associations by which records of other models belong to rows of this table, whatever this model says of them. They
+ * keep the rows from going, where no foreign key does.
+ */
 export function claimsOn(schema: ModelSchema): readonly Association[] {
   const models = modelRegistry.all();
   const known = claims.get(schema);
   if (known?.models === models.length) return known.found;
   const found = models
-    .flatMap((child) => [...polymorphicParentsOf(child).values()])
-    .flatMap(({ towards }) => [...towards.values()])
+    .flatMap((child) => [
+      ...parentsOf(child),
+      ...[...polymorphicParentsOf(child).values()].flatMap(({ towards }) => [...towards.values()]),
+    ])
     .filter(({ target }) => target.table === schema.table)
     .map((association) => claimOf(schema, association));
   claims.set(schema, { models: models.length, found });
   return found;
 }
 
-/** The other side of a polymorphic belongsTo, as its has-many would be. */
+/** The other side of a belongsTo, as its has-many would be. */
 function claimOf(schema: ModelSchema, towards: Association): Association {
   const property = `rows in "${towards.owner.table}"`;
   return { ...towards, kindOf: 'hasMany', property, owner: schema, target: towards.owner, dependent: 'restrict' };
@@ -54,8 +59,12 @@ function isSameKey(one: Association, other: Association): boolean {
  *
  * @throws DependentRecordsError where `restrict` is declared and there are any
  */
-export async function settleDependents(schema: ModelSchema, owner: object): Promise<void> {
-  const dependents = dependentsOf(schema).map((association) => ({
+export async function settleDependents(
+  schema: ModelSchema,
+  owner: object,
+  associations: readonly Association[],
+): Promise<void> {
+  const dependents = associations.map((association) => ({
     association,
     records: targetsOf(association, [joiningValue(association, owner)]),
   }));

@@ -1,6 +1,7 @@
 import { STATE } from '../attributes/record-state';
 import { DependentRecordsError } from '../associations/errors';
-import { dependentsOf, settleDependents } from '../associations/dependents';
+import type { Association } from '../associations/association';
+import { declaredDependents, settleDependents, withClaims } from '../associations/dependents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
 import { hasRulesOverRows } from '../consistency/rules-over-rows';
 import { ForeignKeyViolationError } from '../database/errors';
@@ -16,7 +17,7 @@ import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
 import { inLockingScope, inOwnScope } from './own-scope';
-import { seeAll } from './unseen-children';
+import { seeAll, unkeyedClaims } from './unseen-children';
 import { deleteStatement, deleteVersionStatement } from './write-statements';
 
 /** Deletes the row of a record, after its dependents, with callbacks, in one transaction. */
@@ -28,8 +29,11 @@ export async function destroyRecord(record: RecordObject, options: DestroyOption
   conflictMode(schema, options); // refuses what it cannot be
   assertPreconditions(schema, record[STATE], options);
   const session = currentSession();
-  if (dependentsOf(schema).length > 0) {
-    await inLockingScope(session, (scope) => destroyWithDependents(session, schema, record, scope, options));
+  const dependents = withClaims(declaredDependents(schema), await unkeyedClaims(session, schema));
+  if (dependents.length > 0) {
+    await inLockingScope(session, (scope) =>
+      destroyWithDependents(session, schema, record, scope, options, dependents),
+    );
   } else if (hasCallbacks(schema, ['destroy']) || hasRulesOverRows(schema)) {
     await inOwnScope(session, (scope) => destroyAlone(session, schema, record, scope, options));
   } else {
@@ -43,16 +47,17 @@ async function destroyWithDependents(
   record: RecordObject,
   scope: Scope,
   options: DestroyOptions,
+  dependents: readonly Association[],
 ): Promise<void> {
   enrol(scope, record);
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   await lockAggregates(session, schema, record);
   const state = record[STATE];
-  await seeAll(session, scope, dependentsOf(schema));
+  await seeAll(session, scope, dependents);
   await lockUnchanged(session, schema, state, options);
   await withCallbacks(schema, record, 'destroy', async () => {
-    await settleDependents(schema, record);
-    await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), scope);
+    await settleDependents(schema, record, dependents);
+    await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), { scope, dependents });
     noteWritten(session, schema, state.stored);
     record[STATE] = record[STATE].destroyed();
   });
@@ -96,21 +101,27 @@ async function deleteVersion(
  * when more have come that this transaction's picture does not show: then it is run again with their table locked
  * against writers before another picture is taken.
  *
- * @param scope where the dependents were settled
+ * @param settled the dependents, and where they were settled
  */
-async function refusedByForeignKey<T>(schema: ModelSchema, run: () => Promise<T>, scope?: Scope): Promise<T> {
+async function refusedByForeignKey<T>(schema: ModelSchema, run: () => Promise<T>, settled?: Settled): Promise<T> {
   try {
     return await run();
   } catch (error) {
     if (!(error instanceof ForeignKeyViolationError)) throw error;
-    const unseen = scope && unseenTable(schema, error, scope);
-    if (unseen !== undefined) scope!.transaction.runAgainWith({ tables: [unseen] });
+    const unseen = settled && unseenTable(error, settled);
+    if (unseen !== undefined) settled!.scope.transaction.runAgainWith({ tables: [unseen] });
     throw new DependentRecordsError(schema.name, `rows in "${error.details.table}"`, error);
   }
 }
 
-function unseenTable(schema: ModelSchema, error: ForeignKeyViolationError, { transaction }: Scope): string | undefined {
-  if (transaction.isolation === 'read committed') return undefined;
-  const table = dependentsOf(schema).find(({ target }) => isAboutTable(target, error))?.target.table;
-  return table === undefined || transaction.precautions.hasTable(table) ? undefined : table;
+interface Settled {
+  readonly scope: Scope;
+  readonly dependents: readonly Association[];
+}
+
+function unseenTable(error: ForeignKeyViolationError, { scope, dependents }: Settled): string | undefined {
+  const { isolation, precautions } = scope.transaction;
+  if (isolation === 'read committed') return undefined;
+  const table = dependents.find(({ target }) => isAboutTable(target, error))?.target.table;
+  return table === undefined || precautions.hasTable(table) ? undefined : table;
 }

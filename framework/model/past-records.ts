@@ -1,6 +1,5 @@
 import type { Association } from '../associations/association';
 import { parentsOf } from '../associations/association';
-import { claimsOn } from '../associations/dependents';
 import { DependentRecordsError } from '../associations/errors';
 import { MUST_EXIST } from '../associations/parents';
 import { polymorphicParentsOf } from '../associations/polymorphic';
@@ -18,25 +17,25 @@ import { currentSession } from '../transaction/current';
 import { ValidationError } from '../validation/errors';
 import type { Problem } from '../validation/errors';
 import { inLockingScope } from './own-scope';
-import { seeAll } from './unseen-children';
+import { seeAll, unkeyedClaims } from './unseen-children';
 
 // What writes to many rows at once must not break, though no record is at hand and no callback is run.
 
 /**
- * Deletes the rows of a plan. Those to which a polymorphic association may refer are locked, and looked at, first:
- * no foreign key can do that.
+ * Deletes the rows of a plan. Those that others may refer to without a foreign key, as polymorphic associations do, are
+ * locked, and looked at, first.
  *
  * @throws DependentRecordsError when others refer to one of them
  */
-export function deleteUnclaimed(
+export async function deleteUnclaimed(
   source: RecordSource<object>,
   plan: SelectPlan,
   remove: (plan: SelectPlan) => Promise<number>,
 ): Promise<number> {
   const { schema } = plan;
-  const claims = claimsOn(schema);
-  if (claims.length === 0) return remove(plan);
   const session = currentSession();
+  const claims = await unkeyedClaims(session, schema);
+  if (claims.length === 0) return remove(plan);
   return inLockingScope(session, async (scope) => {
     await seeAll(session, scope, claims);
     const { property } = schema.primaryKey;

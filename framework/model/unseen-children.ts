@@ -1,4 +1,5 @@
 import type { Association } from '../associations/association';
+import { claimsOn } from '../associations/dependents';
 import type { ModelSchema } from '../schema/model-schema';
 import { quotedName } from '../database/quoted-name';
 import type { Scope } from '../transaction/scope';
@@ -25,6 +26,13 @@ export async function seeAll(
     if (!transaction.precautions.hasTable(table) && !(await isKeyed(session, association))) tables.push(table);
   }
   if (tables.length > 0) transaction.runAgainWith({ tables });
+}
+
+/** The claims on rows of a model that nothing but a look can heed: no foreign key stands beneath. */
+export async function unkeyedClaims(session: Session, schema: ModelSchema): Promise<readonly Association[]> {
+  const unkeyed: Association[] = [];
+  for (const claim of claimsOn(schema)) if (!(await isKeyed(session, claim))) unkeyed.push(claim);
+  return unkeyed;
 }
 
 const FOREIGN_KEY = `select from pg_constraint c
