@@ -1,4 +1,15 @@
-import { BeforeSave, BelongsTo, Column, HasMany, Id, LockedBy, Model, Table, Validates } from 'bellwether';
+import {
+  BeforeDestroy,
+  BeforeSave,
+  BelongsTo,
+  Column,
+  HasMany,
+  Id,
+  LockedBy,
+  Model,
+  Table,
+  Validates,
+} from 'bellwether';
 
 @Table('houses')
 export class House extends Model {
@@ -14,6 +25,11 @@ export class Auction extends Model {
   @Column('integer', { nullable: true }) declare houseId: number | null;
   @Column({ default: false }) declare isClosed: boolean;
   @HasMany(() => Bid, { dependent: 'destroy' }) declare bids: HasMany<Bid>;
+
+  @BeforeDestroy()
+  goes(): void {
+    during.push(this.id);
+  }
 }
 
 @Table('bids')
@@ -33,6 +49,11 @@ export class Bid extends Model {
     if (highest !== undefined && highest >= this.amount) this.amount = highest + 1;
   }
 
+  @BeforeDestroy()
+  goes(): void {
+    during.push(this.auctionId);
+  }
+
   @Validates()
   async isOpen(): Promise<void> {
     const auction = await Auction.findBy({ id: this.auctionId });
@@ -50,7 +71,7 @@ export class Offer extends Model {
   @Column('integer') declare amount: number;
 }
 
-/** The auctions whose bids' callbacks have run. */
+/** The auctions whose callbacks, or whose bids' callbacks, have run. */
 export const during: number[] = [];
 
 export const AUCTION_TABLES = `

@@ -9,10 +9,12 @@ beforeEach(async () => {
 });
 
 /** Holds the aggregate of an auction in a transaction until it is let go. */
-async function holding(auctionId: number): Promise<() => Promise<void>> {
+const holding = (auctionId: number) => holdingBy(() => Bid.where({ auctionId, amount: 0 }).updateAll({ amount: 0 })); // no callbacks, whose reads would hold more
+
+async function holdingBy(write: () => Promise<unknown>): Promise<() => Promise<void>> {
   const [locked, done] = [signal(), signal()];
   const transaction = db().transaction({ isolation: 'read committed' }, async () => {
-    await Bid.where({ auctionId, amount: 0 }).updateAll({ amount: 0 }); // no callbacks, whose reads would hold more
+    await write();
     locked.give();
     await done.promise;
   });
@@ -53,6 +55,18 @@ describe('operations on one aggregate wait for one another, before anything else
     expect(during).toEqual([]); // no callback has run
     await letGo();
     await waiting;
+  });
+
+  test('destroy of one that has dependents, and a root above it', async () => {
+    const pool = await open({ poolSize: 1 });
+    const letGo = await holdingBy(() => Auction.create({ id: 9, house: 1 }));
+    const auction = await Auction.find(1);
+    const waiting = pool.use(() => pool.transaction({ isolation: 'read committed' }, () => auction.destroy()));
+    await untilBlocked(database());
+    expect(during).toEqual([]);
+    await letGo();
+    await waiting;
+    expect(during).toEqual([1, 1, 1]); // the auction and its two bids, once each
   });
 
   test('operations on others do not', async () => {
