@@ -48,9 +48,12 @@ function claimOf(schema: ModelSchema, towards: Association): Association {
   return { ...towards, kindOf: 'hasMany', property, owner: schema, target: towards.owner, dependent: 'restrict' };
 }
 
+/** Whether they lead to the same rows: several models may have one table. */
 function isSameKey(one: Association, other: Association): boolean {
-  const isSameType = one.typeKey?.column === other.typeKey?.column && one.typeKey?.value === other.typeKey?.value;
-  return one.target === other.target && one.foreignKey === other.foreignKey && isSameType;
+  const [mine, its] = [one, other].map(({ target, foreignKey, typeKey }) =>
+    [target.table, foreignKey.name, typeKey?.column.name, typeKey?.value].join('\0'),
+  );
+  return mine === its;
 }
 
 /**
