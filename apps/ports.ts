@@ -13,13 +13,14 @@ export class PortError extends BellwetherError {
   override readonly recovery = 'fix-the-setup';
 }
 
-/** The port that the environment asks for. @throws PortError when it is none */
-export function portFrom(text: string | undefined, fallback: number): number {
-  if (text === undefined || text === '') return fallback;
+/** The port that a variable of the environment asks for. @throws PortError when it is none */
+export function portFrom(variable: string, fallback: number): number {
+  const text = process.env[variable] ?? '';
+  if (text === '') return fallback;
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text);
   throw new PortError({
-    what: 'PORT is not a port.',
-    remedy: 'Set PORT to a whole number from 1 to 65535, or unset it.',
+    what: `${variable} is not a port.`,
+    remedy: `Set ${variable} to a whole number from 1 to 65535, or unset it.`,
   });
 }
 

@@ -5,6 +5,7 @@ import type { Database } from 'bellwether';
 import { bankApp } from './bank/app';
 import { openBank } from './bank/database';
 import { seedIfEmpty } from './bank/seed';
+import { startBell } from './bell';
 import { listen, portFrom } from './ports';
 
 /** A sample application: what it needs of the database, and how it serves. */
@@ -20,6 +21,7 @@ const APPS: readonly App[] = [
 ];
 
 const DEFAULT_PORT = 3000;
+const DEFAULT_BELL_PORT = 3001;
 const POOL_SIZE = 20;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
@@ -33,7 +35,8 @@ async function start(wanted = 'bank'): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const preferred = portFrom(process.env.PORT, DEFAULT_PORT);
+  const preferred = portFrom('PORT', DEFAULT_PORT);
+  const bellPort = portFrom('BELL_PORT', DEFAULT_BELL_PORT);
   const host = process.env.HOST || '127.0.0.1';
   const closing = closingSignal();
   const db = await app.open({ onProgress: complain, poolSize: POOL_SIZE });
@@ -43,9 +46,10 @@ async function start(wanted = 'bank'): Promise<void> {
     const { server, port } = await listen(app.serve(db, closing), { host, preferred });
     if (port !== preferred) say(`Port ${preferred} is taken; using ${port}.`);
     say(`The ${app.name} is open at http://${host === '127.0.0.1' ? 'localhost' : host}:${port} (Ctrl-C closes it).`);
+    const bell = await startBell(bellPort, say);
     if (!closing.aborted) await once(closing, 'abort');
     say('\nClosing.');
-    await close(server);
+    await Promise.all([close(server), bell.stop()]);
   } finally {
     await db.close();
   }

@@ -246,5 +246,6 @@ test('a port that is taken is left alone, and the next one used', async () => {
 });
 
 test.each(['x', '0', '70000', '-1'])('PORT=%s is refused by name', (text) => {
-  expect(() => portFrom(text, 3000)).toThrow('PORT is not a port.');
+  process.env.NEVER_A_PORT = text;
+  expect(() => portFrom('NEVER_A_PORT', 3000)).toThrow('NEVER_A_PORT is not a port.');
 });

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { listen } from './ports';
+
+const HOST = '127.0.0.1';
+
+/** BellBot, in a process of its own as it would be on another machine: with an Arduino if there is one, else simulated. */
+export async function startBell(preferred: number, say: (line: string) => void): Promise<{ stop(): Promise<void> }> {
+  const port = await freePort(preferred);
+  const command = join(dirname(require.resolve('bellbot/package.json')), 'bin', 'bellbot.js');
+  const bell = spawn(process.execPath, [command, `port=${port}`, `host=${HOST}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  createInterface({ input: bell.stdout }).on('line', say);
+  bell.once('error', (error) => say(`BellBot cannot be started: ${error.message}`));
+  return { stop: () => stop(bell) };
+}
+
+/** Nobody can hold it until BellBot takes it; it says so itself if somebody was quicker. */
+async function freePort(preferred: number): Promise<number> {
+  const { server, port } = await listen(() => undefined, { host: HOST, preferred });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Lets it finish a strike. A terminal's Ctrl-C has reached it already; another signal of another kind does no harm. */
+async function stop(bell: ChildProcess): Promise<void> {
+  if (bell.pid === undefined || bell.exitCode !== null || bell.signalCode !== null) return;
+  const ended = once(bell, 'exit');
+  bell.kill('SIGTERM');
+  await ended;
+}
