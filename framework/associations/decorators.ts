@@ -37,7 +37,7 @@ export interface HasOptions<R extends object> {
   readonly as?: OwningName<R>;
   /**
    * When this record is destroyed: `destroy` its records with their callbacks, `delete` them in one statement,
-   * `nullify` their keys, or `restrict`: refuse. Default: left to the foreign key in the database.
+   * `nullify` their keys, or `restrict`: refuse. Default: left to the foreign key in the database; `restrict` without one.
    */
   readonly dependent?: Dependent;
 }
