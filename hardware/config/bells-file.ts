@@ -7,7 +7,10 @@ const MOST_BELLS = 32;
 const ID = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 type BellOptionName = keyof typeof BELL_OPTIONS;
-export type BellOptions = { readonly [N in BellOptionName]: number };
+type OpenToChoice = 'sweep-from' | 'sweep-to';
+export type BellOptions = { readonly [N in Exclude<BellOptionName, OpenToChoice>]: number } & {
+  readonly [N in OpenToChoice]: number | undefined;
+};
 
 export interface BellsFile {
   readonly bells: readonly BellSettings[];
@@ -15,8 +18,17 @@ export interface BellsFile {
 }
 
 export function bellOf(id: string, options: BellOptions): BellSettings {
-  const { pin, start, strike, sdelay, pdelay, queue, 'sweep-from': sweepFrom, 'sweep-to': sweepTo } = options;
+  const { pin, start, strike, sdelay, pdelay, queue } = options;
+  const [low, high] = clearOfBell(start, strike);
+  const { 'sweep-from': sweepFrom = low, 'sweep-to': sweepTo = high } = options;
   return { id, pin, start, strike, sdelay, pdelay, queue, sweepFrom, sweepTo };
+}
+
+/** The range on the far side of rest; where there is none, half of the way to the bell. */
+function clearOfBell(start: number, strike: number): readonly [low: number, high: number] {
+  const halfWay = Math.trunc((start + strike) / 2);
+  if (strike > start) return start > 0 ? [0, start] : [0, halfWay];
+  return start < 180 ? [start, 180] : [halfWay, 180];
 }
 
 /** @param others what holds for a bell that does not say it */
@@ -49,7 +61,7 @@ function readBell(
   others: BellOptions,
 ): { readonly settings: BellSettings; readonly mistakes: string[] } {
   const mistakes: string[] = [];
-  const options: Record<BellOptionName, number> = { ...others };
+  const options: { -readonly [N in BellOptionName]: BellOptions[N] } = { ...others };
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
     return { settings: bellOf('', options), mistakes: ['is not an object such as {"id": "desk", "pin": 8}.'] };
   }
@@ -64,10 +76,10 @@ function readBell(
       );
       continue;
     }
-    const option: Option<number> = BELL_OPTIONS[name];
+    const option: Option<number | undefined> = BELL_OPTIONS[name];
     const reading = typeof value === 'number' ? option.read(String(value)) : { wrong: 'must be a number' };
-    if ('value' in reading) options[name] = reading.value;
-    else mistakes.push(`${name}=${JSON.stringify(value)}: ${reading.wrong}.`);
+    if ('value' in reading && reading.value !== undefined) options[name] = reading.value;
+    else if ('wrong' in reading) mistakes.push(`${name}=${JSON.stringify(value)}: ${reading.wrong}.`);
   }
   return { settings: bellOf(typeof id === 'string' ? id : '', options), mistakes };
 }

@@ -47,12 +47,19 @@ export const BELL_OPTIONS = {
     to: 100_000,
     fallback: 100,
   }),
-  'sweep-from': wholeNumber('angle', { group: BELL, help: 'One end of a sweep', ...ANGLES, fallback: 0 }),
+  'sweep-from': wholeNumber('angle', {
+    group: BELL,
+    help: 'The low end of a sweep',
+    ...ANGLES,
+    fallback: undefined,
+    fallbackText: 'clear of the bell',
+  }),
   'sweep-to': wholeNumber('angle', {
     group: BELL,
-    help: 'The other end; keep it clear of the bell',
+    help: 'The high end of a sweep',
     ...ANGLES,
-    fallback: 180,
+    fallback: undefined,
+    fallbackText: 'clear of the bell',
   }),
 } as const;
 

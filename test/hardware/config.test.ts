@@ -122,7 +122,7 @@ test('every option has the default that the help tells, and changes something wh
   for (const name of OPTION_NAMES) expect(settings[name]).toBe(OPTIONS[name].fallback);
   expect(resolve()).toMatchObject({
     bells: [
-      { id: 'bell', pin: 8, start: 75, strike: 90, sdelay: 500, pdelay: 1000, queue: 100, sweepFrom: 0, sweepTo: 180 },
+      { id: 'bell', pin: 8, start: 75, strike: 90, sdelay: 500, pdelay: 1000, queue: 100, sweepFrom: 0, sweepTo: 75 },
     ],
     proto: 'http',
     port: 3000,
@@ -189,6 +189,16 @@ test('all mistakes of all sources are named at once', () => {
 });
 
 test.each([
+  [75, 90, [0, 75]],
+  [75, 60, [75, 180]],
+  [0, 40, [0, 20]],
+  [180, 100, [140, 180]],
+])('with start=%d and strike=%d a sweep keeps clear of the bell: %p', (start, strike, range) => {
+  const [bell] = resolve([`start=${start}`, `strike=${strike}`]).bells;
+  expect([bell!.sweepFrom, bell!.sweepTo]).toEqual(range);
+});
+
+test.each([
   [['start=90'], 'start=90, strike=90: are the same, so the arm would not move.'],
   [['sdelay=1001'], 'pdelay=1000: must be at least sdelay (1001 ms).'],
   [['sweep-from=90', 'sweep-to=90'], 'sweep-from=90: must be less than sweep-to (90).'],
@@ -244,7 +254,7 @@ describe('a bells file', () => {
     );
     const { bells } = resolve([`bells=${path}`, 'sdelay=300', 'start=70']);
     expect(bells).toMatchObject([
-      { id: 'desk', pin: 8, start: 70, strike: 90, sdelay: 300, sweepTo: 180 },
+      { id: 'desk', pin: 8, start: 70, strike: 90, sdelay: 300, sweepTo: 70 },
       { id: 'door-2', pin: 9, start: 10, strike: 40, sdelay: 300, sweepTo: 60 },
     ]);
     expect(resolve([`bells=${file('object.json', '{"bells": [{"id": "a", "pin": 2}]}')}`]).bells).toHaveLength(1);
