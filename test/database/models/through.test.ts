@@ -125,7 +125,7 @@ class Follow extends Model {
 
   @Validates()
   async fewFollowers(): Promise<void> {
-    const { followers } = (await this.followed.load());
+    const { followers } = await this.followed.load();
     if ((await followers.query().count()) >= 2) this.errors.add('followed', 'has followers enough');
   }
 }
