@@ -67,7 +67,7 @@ export class Connection {
         this.#underWay.shift();
         const tookMs = this.#silence.heard(this.#underWay.length);
         if (tookMs > SLOW_MS) this.#slow = { text: statement.text, answeredAt: performance.now() };
-        if (this.#underWay.length === 0) this.#onQuiet?.();
+        if (this.#underWay.length === 0 || begins(statement)) this.#onQuiet?.();
         if (error) this.#refuse(error, statement, reject);
         else resolve(result);
       });
@@ -125,11 +125,14 @@ export class Connection {
   /**
    * Has the server cancel what is under way, one statement after the other, until all are answered: a cancel that
    * is asked for cannot hit a later statement then. Closes the session when the server does not react.
+   *
+   * It must not hit BEGIN: what was sent along with that would take effect by itself.
    */
   async cancel(): Promise<void> {
     const deadline = performance.now() + CANCEL_PATIENCE_MS;
     while (this.#underWay.length > 0 && !this.#lostBy) {
-      const isTaken = await requestCancel(this.#client as unknown as CancelTarget);
+      const isBeginning = this.#underWay.some(begins);
+      const isTaken = isBeginning || (await requestCancel(this.#client as unknown as CancelTarget));
       if (!isTaken || performance.now() > deadline) return this.#sever('it did not react to a cancel request');
       await this.#quietWithin(50);
     }
@@ -188,6 +191,8 @@ export class Connection {
 
 /** How much later than its own bound a statement's end is heard of, in milliseconds, if the server is there at all. */
 const SLACK_MS = 5_000;
+
+const begins = ({ text }: Statement): boolean => text.startsWith('begin ');
 
 function boundOf(statementTimeoutMs: number): number {
   return statementTimeoutMs === 0 ? 0 : statementTimeoutMs + SLACK_MS;

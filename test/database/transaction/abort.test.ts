@@ -335,6 +335,30 @@ describe('queries are called off', () => {
   });
 });
 
+test('BEGIN is not cancelled, since what was sent along with it would take effect by itself', async () => {
+  const network = await FaultyNetwork.before(database().url);
+  const far = await connect({ url: network.url, poolSize: 1 });
+  await count(far);
+  const controller = new AbortController();
+  let requests = 0;
+  network.judge = (bytes, direction) => {
+    if (direction === 'to server' && bytes.length === 16) requests += 1; // a request to cancel is as long as that
+    const isBegin = direction === 'to server' && bytes.includes('begin ');
+    if (isBegin) setImmediate(() => controller.abort(MINE));
+    return isBegin ? 'hold' : 'pass';
+  };
+  const attempt = errorOf(far.transaction({ signal: controller.signal }, () => count(far)));
+  await new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
+  // A request would come on a connection of its own: those that are opened later are served later.
+  for (let times = 0; times < 5; times++) await (await connect({ url: network.url })).close();
+  network.cutAll();
+  expect(await attempt).toMatchObject(ABORTED);
+  expect(requests).toBe(0);
+  expect(await counted()).toBe(1);
+  await far.close();
+  await network.close();
+});
+
 test('the server cannot be asked to cancel: the session is closed, and its work rolled back', async () => {
   const network = await FaultyNetwork.before(database().url);
   const far = await connect({ url: network.url, poolSize: 1, connectTimeoutMs: 1_000 });

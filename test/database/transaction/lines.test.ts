@@ -158,7 +158,9 @@ describe('those who wait in line', () => {
       const ended: string[] = [];
       const waiting = Array.from({ length: 3 }, () => withdraw(db).then(() => ended.push('patient')));
       const hasty = withdraw(db, { lockTimeoutMs: 3_000 }).then(() => ended.push('hasty')); // the last in line, unless it has to wait
-      await database().pool.query(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'`);
+      await database().pool.query(`
+        select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
+        where locktype = 'advisory' and datname = current_database()`);
       await Promise.all([...waiting, hasty]);
       first.goOn();
       await first.done; // nothing was written, so it was run again
