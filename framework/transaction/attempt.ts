@@ -62,6 +62,10 @@ async function runOn<T>(
   body: (tx: Transaction) => Promise<T>,
 ): Promise<AttemptOutcome<T> | LostCommit<T>> {
   const scope = new Scope(transaction);
+  const rollBack = (): Promise<void> =>
+    transaction.rollback().catch((failure: unknown) => {
+      bus.emit('transaction:rollback-failed', { transactionId: transaction.id, error: failure });
+    });
   let value: T;
   try {
     const run = runInScope(scope, async () => {
@@ -74,9 +78,7 @@ async function runOn<T>(
     scope.close();
     if (transaction.abortedBy) await transaction.cancel(transaction.abortedBy);
     await scope.drain();
-    await transaction.rollback().catch((failure: unknown) => {
-      bus.emit('transaction:rollback-failed', { transactionId: transaction.id, error: failure });
-    });
+    await rollBack();
     return rolledBack(scope, error);
   }
   if (!transaction.hasBegun) return { kind: 'committed', value, effects: scope.effectsAfterCommit };
@@ -89,6 +91,9 @@ async function runOn<T>(
       transaction.discard(error as Error);
       return { kind: 'lost', value, scope, error };
     }
+    // Nothing is left to undo. But the driver tells of the refusal before it hears that the session is ready for the
+    // next, and a session that looks as if it were inside a transaction is closed.
+    await rollBack();
     return rolledBack(scope, commitRefusal(error, scope.enrolled));
   }
 }

@@ -87,7 +87,7 @@ const { database, db, open } = setUp(`
   create table cards (id int primary key, owner text not null, phone text, low int not null, high int not null,
     settings jsonb not null, updated_at timestamptz not null, version int not null default 1,
     constraint spans check (low <= high));
-  create table children (id int primary key, parent_id int not null, name text);
+  create table children (id int primary key, parent_id int not null references cards, name text);
 `);
 beforeEach(async () => {
   seen = [];
