@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Statement } from '../database/statement';
 import { columnOf } from '../query/condition-sql';
+import type { Binder } from '../query/compiler';
 import { offline, statementFor } from '../query/compiler';
 import { RecordNotFoundError } from '../query/errors';
 import { selectList } from '../query/reading';
@@ -32,7 +33,8 @@ function updateOf({ schema, counter, key, way, by }: CounterChange): Statement {
   const amount = String(by);
   const isBounded = way === 'decrement' || counter.max !== undefined;
   const values = [amount, encodedKey(schema, key), ...(isBounded ? [amount] : [])];
-  const statement = statementFor(`${way} ${counter.property} ${schema.id}`, values, true, (binder) => {
+  const about = { table: schema.table, key };
+  const build = (binder: Binder) => {
     const column = sql.ref(columnOf(schema, counter.property).name);
     const by = () => sql`${binder.bind(undefined)}::bigint`;
     const sets = [sql`${column} = ${column} ${sql.raw(way === 'increment' ? '+' : '-')} ${by()}`];
@@ -48,7 +50,8 @@ function updateOf({ schema, counter, key, way, by }: CounterChange): Statement {
     const returned = sql.join(selectList(schema));
     const update = sql`update ${sql.table(schema.table)} set ${sql.join(sets)} where ${isIt} ${bound} returning ${returned}`;
     return { compile: () => update.compile(offline) };
-  });
+  };
+  const statement = statementFor(`${way} ${counter.property} ${schema.id}`, values, true, build, about);
   return { ...statement, isolation: 'read committed' };
 }
 

@@ -167,32 +167,34 @@ export class Session {
     );
   }
 
+  /** The places in the queues are asked for, used and given back in one flight. */
   async #onceOn(connection: Connection, statement: Statement, queues: readonly string[]): Promise<StatementResult> {
+    const isInQueue = queues.length > 0 && this.pool.ownsSessions;
     try {
-      const { isolation = this.pool.options.isolation } = statement;
-      const isDefault = this.pool.ownsSessions && isolation === this.pool.options.isolation;
-      const kind = statement.writes === false ? 'read' : 'written';
-      if (isDefault) return await withPosition(this, connection, this.#inTurn(connection, statement, queues), kind);
-      // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
-      const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
-      const answer = connection.run(statement);
-      const committed = withPosition(this, connection, connection.run({ text: 'commit' }), kind);
-      const sent = [begun, answer, committed] as const;
-      await Promise.allSettled(sent); // all are answered before the session is somebody else's
-      return (await Promise.all(sent))[1];
+      if (isInQueue) {
+        enterQueues(connection, queues, QUEUE_PATIENCE_MS, () => this.#hotRows.renew(statement, queues));
+      }
+      const answer = this.#sendAlone(connection, statement);
+      if (isInQueue) await Promise.allSettled([answer, leaveQueues(connection)]);
+      return await answer;
     } catch (error) {
       if (translateDatabaseError(error) instanceof StalePreparedStatementError) connection.outdate(error as Error);
       throw error;
     }
   }
 
-  /** The places in the queues are asked for, used and given back in one flight. */
-  async #inTurn(connection: Connection, statement: Statement, queues: readonly string[]): Promise<StatementResult> {
-    if (queues.length === 0) return connection.run(statement);
-    enterQueues(connection, queues, QUEUE_PATIENCE_MS, () => this.#hotRows.renew(statement, queues));
+  async #sendAlone(connection: Connection, statement: Statement): Promise<StatementResult> {
+    const { isolation = this.pool.options.isolation } = statement;
+    const isDefault = this.pool.ownsSessions && isolation === this.pool.options.isolation;
+    const kind = statement.writes === false ? 'read' : 'written';
+    if (isDefault) return withPosition(this, connection, connection.run(statement), kind);
+    // Another isolation, or a pooler that took away our default: said with the statement, still in one flight.
+    const begun = connection.run({ text: `begin isolation level ${isolation}`, writes: false });
     const answer = connection.run(statement);
-    await Promise.allSettled([answer, leaveQueues(connection)]);
-    return answer;
+    const committed = withPosition(this, connection, connection.run({ text: 'commit' }), kind);
+    const sent = [begun, answer, committed] as const;
+    await Promise.allSettled(sent); // all are answered before the session is somebody else's
+    return (await Promise.all(sent))[1];
   }
 
   async #outermost<T>(options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {

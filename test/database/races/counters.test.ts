@@ -112,3 +112,31 @@ test('alone it is decided at read committed: on one hot row nobody is sent back'
   });
   expect({ retries, left: await left() }).toEqual({ retries: 0, left: 0 });
 });
+
+test('transactions that read the row before they change it are not starved by counters that change it at once', async () => {
+  await stock(10_000);
+  await withPool({ poolSize: 16 }, async (pool) => {
+    let [bodies, isDone] = [0, false];
+    const counting = async () => {
+      let count = 0;
+      for (; !isDone; count++) await Product.decrement(1, 'stock', 1);
+      return count;
+    };
+    const transaction = async () => {
+      await pool.transaction(async () => {
+        bodies += 1;
+        const product = await Product.find(1);
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate); // long enough for many to come in between
+        await product.update({ stock: product.stock - 1 });
+      });
+    };
+    await pool.use(async () => {
+      const counters = Array.from({ length: 4 }, counting);
+      for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 8 }, transaction));
+      isDone = true;
+      const counted = (await Promise.all(counters)).reduce((sum, count) => sum + count);
+      expect(await left()).toBe(10_000 - 24 - counted);
+    });
+    expect(bodies).toBeLessThanOrEqual(24 + 24); // those of the first round fail, before anybody knows
+  });
+});
