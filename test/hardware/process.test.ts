@@ -66,7 +66,7 @@ function bellbot(args: readonly string[], environment: Record<string, string> = 
 const serving = async (args: readonly string[] = [], environment: Record<string, string> = {}) => {
   const bell = bellbot(['--board', 'simulated', '--port', '0', ...args], environment);
   const [, url] = await bell.says(/listens at (http:\S+)/);
-  await bell.says(/board is ready/);
+  await bell.says(/board is (ready|simulated)/);
   return { ...bell, url: url!.replace('localhost', '127.0.0.1'), post: poster(url!.replace('localhost', '127.0.0.1')) };
 };
 
