@@ -52,7 +52,7 @@ async function play(script: readonly Event[], whenLost: LostPolicy): Promise<Pla
         accepted.push((await service.request({ kind: 'ring' })).ring.id);
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;
-        const isFull = before.bells[0]!.queued === LIMIT;
+        const isFull = before.bells[0]!.queued >= LIMIT; // one that was put back is beside the bound
         refusals.push(isFull || (whenLost === 'refuse' && before.board.status !== 'ready'));
       }
     }
