@@ -152,7 +152,7 @@ describe.each(['SIGINT', 'SIGKILL'] as const)('%s in the middle of a statement',
     const gate = await database.pool.connect();
     await gate.query('select pg_advisory_lock(7)');
     const killed = migrator('up', '--lock-timeout', '0'); // or the wait would end by itself
-    const waiting = `select pid from pg_locks where locktype = 'advisory' and objid = 7 and not granted`;
+    const waiting = `select pid from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and objid = 7 and not granted`;
     const { pid } = await eventually(waiting);
     killed.child.kill(signal);
     expect(await killed.end).toMatchObject({ status: null, signal });

@@ -61,11 +61,14 @@ async function closeGate(): Promise<{ open: () => void; waiting: () => Promise<n
   await client.query('select pg_advisory_lock(7)');
   return {
     open: () => gates.splice(gates.indexOf(client), 1)[0]?.release(true),
-    waiting: () => eventually(`select pid from pg_locks where locktype = 'advisory' and objid = 7 and not granted`),
+    waiting: () =>
+      eventually(
+        `select pid from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and objid = 7 and not granted`,
+      ),
   };
 }
 
-const LOCK_HOLDER = `select pid from pg_locks where locktype = 'advisory' and classid = ${0x62656c6c} and granted`;
+const LOCK_HOLDER = `select pid from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and classid = ${0x62656c6c} and granted`;
 
 /** Waits until the query finds a row: the meeting point with another session. */
 async function eventually(text: string): Promise<number> {

@@ -62,7 +62,7 @@ test('the session that shows that a process lives is cut: it comes back, and kee
   await held.query('begin; lock table strikes in access exclusive mode');
   await enqueue(here, { saleId: '1' });
   await until(database(), `select true from pg_locks where relation = 'strikes'::regclass and not granted`);
-  const leases = `select a.pid from pg_stat_activity a join pg_locks l on l.pid = a.pid and l.locktype = 'advisory'
+  const leases = `select a.pid from pg_stat_activity a join pg_locks l on l.pid = a.pid and l.locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
     where a.datname = current_database() and l.granted and l.objid > 0`;
   const { rows } = await database().pool.query<{ pid: number }>(leases);
   expect(rows).toHaveLength(2);
@@ -88,7 +88,7 @@ test('a process that was thought dead: nothing of it is committed, and another h
   // What another worker would do, in the time that this one has no session.
   await database().pool
     .query(`select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
-    where l.locktype = 'advisory' and d.datname = current_database() and l.granted and l.objid > 0;
+    where l.locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and d.datname = current_database() and l.granted and l.objid > 0;
     update graphile_worker._private_jobs set locked_at = null, locked_by = null;
     delete from bellwether_jobs.workers`);
   await held.query('commit');

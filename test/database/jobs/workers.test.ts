@@ -286,7 +286,7 @@ test('thought dead by the others: the signal says so at once, and the workers st
   );
   await database().pool.query(`update graphile_worker._private_jobs set locked_by = 'another'`);
   await database().pool.query(
-    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = $1 and granted
+    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and objid = $1 and granted
       and database = (select oid from pg_database where datname = current_database())`,
     [rows[0]!.lease],
   );

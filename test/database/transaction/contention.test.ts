@@ -25,7 +25,13 @@ beforeEach(() =>
 );
 afterEach(async () => {
   // Whatever happened: nobody keeps a place in a queue.
-  expect((await database().pool.query(`select from pg_locks where locktype = 'advisory'`)).rowCount).toBe(0);
+  expect(
+    (
+      await database().pool.query(
+        `select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
+      )
+    ).rowCount,
+  ).toBe(0);
 });
 
 const balanceOf = async (id: number) =>
@@ -165,7 +171,7 @@ describe('the queue', () => {
     const counter = await countRoundTrips(database().url);
     const far = await open({ url: counter.url, poolSize: 2 });
     const sent: string[] = [];
-    const held = `select count(*)::int from pg_locks where locktype = 'advisory' and granted`;
+    const held = `select count(*)::int from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and granted`;
     await far.use(async () => {
       await withdraw(far, 1);
       expect(await counter.count(() => withdraw(far, 1))).toBe(3);
@@ -259,7 +265,10 @@ describe('the queue', () => {
     await pool.use(async () => {
       await heat(pool, 1);
       await errorOf(end(pool)).catch(() => undefined);
-      await until(database(), `select true where not exists (select from pg_locks where locktype = 'advisory')`);
+      await until(
+        database(),
+        `select true where not exists (select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()))`,
+      );
       expect(await withdraw(pool, 1)).toBe(1);
     });
   });
@@ -269,7 +278,11 @@ describe('the queue', () => {
     await pool.use(async () => {
       await heat(pool, 1);
       const held = async () =>
-        (await database().pool.query(`select from pg_locks where locktype = 'advisory'`)).rowCount;
+        (
+          await database().pool.query(
+            `select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
+          )
+        ).rowCount;
       for (const options of [{ readOnly: true }, { isolation: 'read committed' }] as const) {
         await pool.transaction(options, async () => {
           await Account.find(1);

@@ -26,7 +26,10 @@ const { database, open } = setUp(`
 beforeEach(() => database().pool.query('truncate accounts, late; insert into accounts values (1, 1000), (2, 1000)'));
 afterEach(async () => {
   // Whatever happened: nobody keeps a place in a queue.
-  await until(database(), `select true where not exists (select from pg_locks where locktype = 'advisory')`);
+  await until(
+    database(),
+    `select true where not exists (select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()))`,
+  );
 });
 
 const balance = async () =>
@@ -160,7 +163,7 @@ describe('those who wait in line', () => {
       const hasty = withdraw(db, { lockTimeoutMs: 3_000 }).then(() => ended.push('hasty')); // the last in line, unless it has to wait
       await database().pool.query(`
         select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
-        where locktype = 'advisory' and datname = current_database()`);
+        where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()) and datname = current_database()`);
       await Promise.all([...waiting, hasty]);
       first.goOn();
       await first.done; // nothing was written, so it was run again

@@ -99,6 +99,10 @@ test('whatever ends badly, no session is left in a transaction or lost to the po
   const meet = barrier(10);
   await Promise.all(Array.from({ length: 10 }, () => ten.transaction(() => pid(ten).then(meet)))); // all ten can be had
   expect(
-    (await sql`select count(*)::int as held from pg_locks where locktype = 'advisory'`.execute(db().kysely())).rows,
+    (
+      await sql`select count(*)::int as held from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`.execute(
+        db().kysely(),
+      )
+    ).rows,
   ).toEqual([{ held: 0 }]);
 });
