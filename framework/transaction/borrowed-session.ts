@@ -50,6 +50,10 @@ export class BorrowedSession {
     return this.#isHandedOn || this.#failure !== undefined;
   }
 
+  get isInLine(): boolean {
+    return this.#line !== undefined;
+  }
+
   /** Whether it came from somebody whose end may have failed. */
   get wasHandedOn(): boolean {
     return this.#answerBefore !== undefined;

@@ -239,6 +239,7 @@ export class OpenTransaction {
     const sent = this.#session.run({ text, writes: false });
     const kind = this.#mayHaveWritten ? 'written' : 'read';
     const answer = text === 'commit' ? withPosition(this.owner, this.#session, sent, kind) : sent;
+    if (!this.#session.isInLine) return answer;
     const isLast = text === 'commit' && !this.#isAbortable;
     await Promise.allSettled([answer, this.#session.leaveLine(answer, isLast)]);
     return answer;
@@ -300,8 +301,8 @@ export class OpenTransaction {
     // At read committed nothing fails for having waited, and what only reads is in nobody's way.
     const isCalm = this.isolation === 'read committed' || this.options.readOnly === true;
     const hot = isCalm ? [] : hotRows.queuesFor(first);
+    if (hot.length === 0 && this.#facts.queues.length === 0) return undefined;
     const queues = [...new Set([...this.#facts.queues, ...hot])];
-    if (queues.length === 0) return undefined;
     const bound = boundOf(this.options);
     return {
       lines,
