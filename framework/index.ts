@@ -50,6 +50,8 @@ export type { LockStrength, LockWait } from './query/plan';
 // Transactions
 export { connect } from './client/connect';
 export type { ConnectOptions } from './client/connect';
+export type { AddressOptions } from './client/address';
+export { createDatabase, CreateDatabaseError } from './client/create-database';
 export type { Database } from './client/database';
 export { GUARANTEES } from './transaction/consistency-session';
 export type { ConsistencySession, Guarantee, SessionOptions } from './transaction/consistency-session';

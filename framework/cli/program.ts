@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { Command as CommanderCommand, CommanderError } from 'commander';
 import { BellwetherError } from '../core/errors';
 import type { Command, CommandContext, ExitStatus } from './command';
+import { createCommand } from './create-command';
 import { dbCommands } from './db-command';
 import { jobsCommands } from './jobs-command';
 import { migrateCommands } from './migrate-command';
@@ -12,6 +13,7 @@ import { workCommand } from './work-command';
 /** Every command of the tool: add yours here. */
 export const COMMANDS: readonly Command[] = [
   ...dbCommands,
+  createCommand,
   verifyCommand,
   ...migrateCommands,
   workCommand,

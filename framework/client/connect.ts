@@ -1,16 +1,19 @@
+import { urlOfDatabase } from '../database/database-url';
 import { resolvePoolOptions } from '../database/options';
 import type { PoolOptions } from '../database/options';
 import { probeServer } from '../database/probe';
 import { Replicas } from '../database/replicas';
-import { startEmbedded } from '../embedded/embedded-server';
 import type { IsolationLevel } from '../theory/isolation';
 import { offerAsDefault } from '../transaction/current';
 import { Session } from '../transaction/session';
+import { addressOf } from './address';
+import type { AddressOptions } from './address';
 import { Database } from './database';
 
-export interface ConnectOptions<L extends IsolationLevel = IsolationLevel> extends Partial<
-  Omit<PoolOptions, 'isolation'>
-> {
+export interface ConnectOptions<L extends IsolationLevel = IsolationLevel>
+  extends AddressOptions, Partial<Omit<PoolOptions, 'isolation' | 'url'>> {
+  /** The database, instead of the one that the address names; see {@link createDatabase}. */
+  readonly database?: string;
   /** Isolation of what declares none, single statements too. Default `serializable`. */
   readonly isolation?: L;
   /**
@@ -20,29 +23,33 @@ export interface ConnectOptions<L extends IsolationLevel = IsolationLevel> exten
   readonly replicas?: readonly string[];
   /** How long nothing is sent to a replica that could not be reached, in milliseconds. Default 5,000. */
   readonly replicaRetryMs?: number;
-  /** Hears what the embedded server does while it starts, which takes a second or two the first time. */
-  readonly onProgress?: (step: string) => void;
 }
 
 /**
  * Connects to the database at `url`, else at `DATABASE_URL`, else to the embedded server of the project, which
- * is started when it is not running. The first database that is connected serves all models.
+ * is started when it is not running; to another database of that server where `database` names one. The first one that
+ * is connected serves all models.
  *
  * Costs one round trip, to find out that the server is there and new enough.
  *
  * @throws ConnectionFailedError, InvalidDatabaseUrlError or UnsupportedServerError, at once and with the remedy
  */
 export async function connect<L extends IsolationLevel = 'serializable'>({
+  url,
+  database,
   onProgress,
   replicas = [],
   replicaRetryMs = 5_000,
   ...options
 }: ConnectOptions<L> = {}): Promise<Database<L>> {
-  const server = await addressOf(options.url, onProgress);
+  const server = await addressOf({ url, onProgress }, database);
   try {
     const session = new Session(resolvePoolOptions({ ...options, url: server.url }));
     const { pool, bus } = session;
-    if (replicas.length > 0) session.replicas = new Replicas(replicas, pool.options, bus, replicaRetryMs);
+    if (replicas.length > 0) {
+      const urls = replicas.map((replica) => (database === undefined ? replica : urlOfDatabase(replica, database)));
+      session.replicas = new Replicas(urls, pool.options, bus, replicaRetryMs);
+    }
     try {
       const facts = await probeServer(session.pool);
       session.engine = facts.engine;
@@ -56,16 +63,4 @@ export async function connect<L extends IsolationLevel = 'serializable'>({
     await server.release();
     throw error;
   }
-}
-
-interface Address {
-  readonly url: string;
-  readonly release: () => Promise<void>;
-}
-
-async function addressOf(given: string | undefined, onProgress?: (step: string) => void): Promise<Address> {
-  const url = given ?? process.env.DATABASE_URL;
-  if (url !== undefined && url !== '') return { url, release: () => Promise.resolve() };
-  const server = await startEmbedded(onProgress ? { onProgress } : {});
-  return { url: server.url, release: () => server.release() };
 }

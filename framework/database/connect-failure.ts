@@ -31,7 +31,7 @@ function whatAndRemedy(error: unknown, host: string, user: string, database: str
     case '3D000':
       return [
         `PostgreSQL at ${host} has no database "${database}".`,
-        `Create it (create database "${database}"), or correct DATABASE_URL.`,
+        `Create it (createDatabase('${database}'), or \`bellwether db create ${database}\`), or correct its name.`,
       ];
     case '53300':
       return [

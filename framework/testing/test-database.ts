@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Client, Pool } from 'pg';
+import { urlOfDatabase } from '../database/database-url';
 import { startEmbedded } from '../embedded/embedded-server';
 
 /** A database of a test file's own: it may commit, and run beside other files. */
@@ -82,13 +83,6 @@ function testDatabase(adminUrl: string, name: string): TestDatabase {
     await withClient(adminUrl, (client) => client.query(`drop database if exists "${name}" with (force)`));
   };
   return { name, url, pool, drop: () => (dropped ??= remove()) };
-}
-
-/** The same server and user, another database. */
-function urlOfDatabase(adminUrl: string, name: string): string {
-  const url = new URL(adminUrl);
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 async function createDatabase(adminUrl: string, name: string, template = 'template1'): Promise<void> {

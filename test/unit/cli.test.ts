@@ -1,5 +1,6 @@
 import { BellwetherError } from '../../framework/core/errors';
 import type { Command, CommandContext } from '../../framework/cli/command';
+import { makeCreateCommand } from '../../framework/cli/create-command';
 import { makeDbCommands, toLibpqUrl, type DbDependencies } from '../../framework/cli/db-command';
 import { runProgram } from '../../framework/cli/program';
 import type { EmbeddedStatus } from '../../framework/embedded/embedded-server';
@@ -184,4 +185,20 @@ test.each([
 test.each(['--version', '-v'])('%s prints the version of the package', async (flag) => {
   const { version } = jest.requireActual<{ version: string }>('../../package.json');
   expect(await call(flag, [])).toMatchObject({ status: 0, printed: version });
+});
+
+test.each([
+  [true, /^created$/],
+  [false, /^was there$/],
+])('db create tells whether it made the database: %s', async (isNew, says) => {
+  const asked: unknown[] = [];
+  const createDatabase = (name: string, { url }: { url?: string } = {}) => {
+    asked.push([name, url]);
+    return Promise.resolve(isNew);
+  };
+  const { status, complaints } = await call('db create shop', [makeCreateCommand({ createDatabase })], {
+    DATABASE_URL: 'postgres://h/d',
+  });
+  expect([status, asked]).toEqual([0, [['shop', 'postgres://h/d']]]);
+  expect(complaints).toMatch(says);
 });
