@@ -14,6 +14,21 @@ const NOTHING: StatementResult = { rows: [], fields: NO_FIELDS, command: '', row
 
 export type OnAnswer = (error: Error | null, result: StatementResult) => void;
 
+/** A BEGIN that goes ahead of a statement, and who hears what became of it. */
+export interface Beginning {
+  /** Under which it was prepared on this session. */
+  readonly name: string;
+  readonly onBegun: () => void;
+  readonly onRefused: (reason: Error) => void;
+}
+
+/** Of the driver's own half of the protocol, what is used here; its types leave it out. */
+interface Wire {
+  bind(message: { portal: string; statement: string; values: readonly unknown[] }): void;
+  execute(message: { portal: string }): void;
+}
+const driversOwn = Query.prototype as unknown as { prepare(wire: Wire): void };
+
 /**
  * One statement and its answer, for the driver to send and to fill: it calls the `handle…` methods as messages
  * arrive, as it does for pg-cursor. The driver's own way makes an object with a key for each column of each
@@ -26,12 +41,27 @@ export class Answer extends Query {
   #fields = NO_FIELDS;
   #rows: Cells[] = [];
   #result = NOTHING;
+  #beginning: Beginning | undefined;
 
-  constructor({ text, values, valuesAs }: Statement, name: string | undefined, callback: OnAnswer) {
+  /** With a BEGIN ahead of it, the statement must have a name: only the extended protocol puts two under one Sync. */
+  constructor({ text, values, valuesAs }: Statement, name: string | undefined, callback: OnAnswer, begin?: Beginning) {
     super(text, values);
     this.name = name;
     this.callback = callback;
+    this.#beginning = begin;
     this.#isTyped = valuesAs !== 'text';
+  }
+
+  /**
+   * The server answers at a Sync: two statements under one are one packet less to send there and to wake up for here.
+   * If BEGIN is refused, it skips the other.
+   */
+  prepare(wire: Wire): void {
+    if (this.#beginning) {
+      wire.bind({ portal: '', statement: this.#beginning.name, values: [] });
+      wire.execute({ portal: '' });
+    }
+    driversOwn.prepare.call(this, wire);
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly FieldMessage[] }): void {
@@ -44,6 +74,11 @@ export class Answer extends Query {
 
   /** Of several statements in one text, which is possible without values only, the last one's result counts. */
   handleCommandComplete({ text: tag }: { readonly text: string }): void {
+    if (this.#beginning) {
+      this.#beginning.onBegun();
+      this.#beginning = undefined;
+      return;
+    }
     const end = tag.indexOf(' ');
     const command = end < 0 ? tag : tag.slice(0, end);
     const rowCount = end < 0 ? 0 : Number(tag.slice(tag.lastIndexOf(' ') + 1)) || 0; // CREATE TABLE counts nothing

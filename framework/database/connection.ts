@@ -1,5 +1,6 @@
 import type { Client, PoolClient } from 'pg';
 import { Answer } from './answer';
+import type { Beginning, OnAnswer } from './answer';
 import { requestCancel } from './cancel-request';
 import type { CancelTarget } from './cancel-request';
 import { noteDeadlock } from './deadlock';
@@ -13,6 +14,17 @@ export type { Statement, StatementResult } from './statement';
 export interface ConnectionOptions {
   readonly preparedStatements: boolean;
   readonly statementTimeoutMs: number;
+}
+
+interface Sent {
+  readonly text: string;
+  /** Whether a BEGIN is in it, which nobody can tell from the outside to be done until all of it is answered. */
+  readonly begins: boolean;
+}
+
+/** Of the driver's own half of the protocol: the texts of the statements that the session has prepared, by name. */
+interface Parsed {
+  readonly parsedStatements: Readonly<Record<string, string>>;
 }
 
 /**
@@ -30,7 +42,7 @@ export class Connection {
   #lostBy: Error | undefined;
   #isOutdated = false;
   /** In the order in which they were sent, which is that of the answers. */
-  readonly #underWay: Statement[] = [];
+  readonly #underWay: Sent[] = [];
   /** The last one that took its time, and when it was answered, by the monotonic clock. */
   #slow: { readonly text: string; readonly answeredAt: number } | undefined;
   #isGathering = false;
@@ -59,20 +71,43 @@ export class Connection {
 
   /** Sends one statement. Rejects with the driver's own error: the caller translates, knowing the context. */
   run(statement: Statement): Promise<StatementResult> {
+    return this.#send(statement);
+  }
+
+  /**
+   * Sends BEGIN, and in the same flight the first statement of its transaction; under one Sync where both have names
+   * and the session knows that BEGIN. The first promise is settled before the second.
+   */
+  begin(begin: Statement, first: Statement): readonly [begun: Promise<unknown>, answer: Promise<StatementResult>] {
+    const { parsedStatements } = (this.#client as unknown as { connection: Parsed }).connection;
+    const isKnown = this.#options.preparedStatements && begin.name !== undefined && begin.name in parsedStatements;
+    if (!isKnown || first.name === undefined) return [this.run(begin), this.run(first)];
+    let answer: Promise<StatementResult>;
+    const begun = new Promise<void>((onBegun, onRefused) => {
+      answer = this.#send(first, { name: begin.name!, onBegun, onRefused });
+    });
+    return [begun, answer!];
+  }
+
+  #send(statement: Statement, beginning?: Beginning): Promise<StatementResult> {
     const name = this.#options.preparedStatements ? statement.name : undefined;
-    this.#underWay.push(statement);
+    const sent = { text: statement.text, begins: beginning !== undefined || begins(statement) };
+    this.#underWay.push(sent);
     this.#silence.sent();
     return new Promise((resolve, reject) => {
-      const answer = new Answer(statement, name, (error, result) => {
+      const onAnswer: OnAnswer = (error, result) => {
         this.#underWay.shift();
         const tookMs = this.#silence.heard(this.#underWay.length);
         if (tookMs > SLOW_MS) this.#slow = { text: statement.text, answeredAt: performance.now() };
-        if (this.#underWay.length === 0 || begins(statement)) this.#onQuiet?.();
-        if (error) this.#refuse(error, statement, reject);
-        else resolve(result);
-      });
+        if (this.#underWay.length === 0 || sent.begins) this.#onQuiet?.();
+        if (!error) return resolve(result);
+        this.#refuse(error, statement, (reason) => {
+          beginning?.onRefused(reason); // changes nothing once it has begun
+          reject(reason);
+        });
+      };
       this.#gather();
-      this.#client.query(answer);
+      this.#client.query(new Answer(statement, name, onAnswer, beginning));
     });
   }
 
@@ -131,7 +166,7 @@ export class Connection {
   async cancel(): Promise<void> {
     const deadline = performance.now() + CANCEL_PATIENCE_MS;
     while (this.#underWay.length > 0 && !this.#lostBy) {
-      const isBeginning = this.#underWay.some(begins);
+      const isBeginning = this.#underWay.some((sent) => sent.begins);
       const isTaken = isBeginning || (await requestCancel(this.#client as unknown as CancelTarget));
       if (!isTaken || performance.now() > deadline) return this.#sever('it did not react to a cancel request');
       await this.#quietWithin(50);

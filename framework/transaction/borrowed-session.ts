@@ -5,9 +5,8 @@ import type { Line, Lines } from './lines';
 import { enterQueues, leaveQueues } from './server-queues';
 
 interface Unsent {
-  readonly statement: Statement;
-  readonly resolve: (answer: Promise<StatementResult>) => void;
-  readonly reject: (reason: unknown) => void;
+  readonly send: (connection: Connection) => void;
+  readonly reject: (reason: Error) => void;
 }
 
 /** What an attempt queues for, and how. */
@@ -67,7 +66,7 @@ export class BorrowedSession {
         if (this.#line) connection.onLost = () => this.#loseLine();
         if (this.#failure) return void this.giveBack(); // called off meanwhile
         if (this.#statementTimeoutMs !== undefined) connection.allow(this.#statementTimeoutMs);
-        for (const { statement, resolve } of this.#unsent.splice(0)) resolve(connection.run(statement));
+        for (const { send } of this.#unsent.splice(0)) send(connection);
       },
       (error: Error) => this.#fail(error),
     );
@@ -82,9 +81,33 @@ export class BorrowedSession {
   run(statement: Statement): Promise<StatementResult> {
     if (this.#connection) return this.#connection.run(statement);
     return new Promise((resolve, reject) => {
-      if (this.#failure === undefined) this.#unsent.push({ statement, resolve, reject });
-      else reject(this.#failure);
+      this.#sendOnceThere({ send: (connection) => resolve(connection.run(statement)), reject });
     });
+  }
+
+  /** BEGIN and the first statement, in one flight; see {@link Connection.begin}. */
+  begin(begin: Statement, first: Statement): readonly [begun: Promise<unknown>, answer: Promise<StatementResult>] {
+    let answer: Promise<StatementResult>;
+    const begun = new Promise((resolveBegun, rejectBegun) => {
+      answer = new Promise((resolve, reject) => {
+        const send = (connection: Connection) => {
+          const [begun, answer] = connection.begin(begin, first);
+          resolveBegun(begun);
+          resolve(answer);
+        };
+        const refuse = (reason: Error) => {
+          rejectBegun(reason);
+          reject(reason);
+        };
+        this.#sendOnceThere({ send, reject: refuse });
+      });
+    });
+    return [begun, answer!];
+  }
+
+  #sendOnceThere(unsent: Unsent): void {
+    if (this.#failure === undefined) this.#unsent.push(unsent);
+    else unsent.reject(this.#failure);
   }
 
   /** Until it is given back, statements may take this long, in milliseconds; 0 for no bound. */

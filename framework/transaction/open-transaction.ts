@@ -13,7 +13,7 @@ import { wereTaken } from './guards';
 import type { HotRows, Refusal } from './hot-rows';
 import type { Lines } from './lines';
 import type { TransactionOptions } from './options';
-import { beginText, boundOf, QUEUE_PATIENCE_MS } from './options';
+import { beginStatement, boundOf, QUEUE_PATIENCE_MS } from './options';
 import type { Precaution } from './precautions';
 import { Precautions } from './precautions';
 
@@ -180,9 +180,8 @@ export class OpenTransaction {
 
   /** Rejects with the driver's error, or with that of BEGIN, which the statement was sent along with. */
   async send(statement: Statement): Promise<StatementResult> {
-    this.#begin(statement);
+    const answer = this.#run(statement);
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
-    const answer = this.#session.run(statement);
     const tellsXid = this.#tellsXid(statement);
     this.#note(statement);
     if (statement.writes !== false && !tellsXid) this.#askXid();
@@ -203,9 +202,7 @@ export class OpenTransaction {
 
   /** For savepoints: they write nothing themselves. */
   async control(text: string): Promise<void> {
-    const statement = { text, writes: false };
-    this.#begin(statement);
-    await this.#session.run(statement);
+    await this.#run({ text, writes: false });
   }
 
   /** @returns the command tag of the answer. Rejects with the driver's error. */
@@ -266,19 +263,28 @@ export class OpenTransaction {
   }
 
   /** @throws TransactionEndedError, since the session may be somebody else's by now */
-  #begin(first: Statement): void {
+  #run(statement: Statement): Promise<StatementResult> {
     if (this.#isOver) throw new TransactionEndedError();
     if (this.#beginFailure !== undefined) throw this.#beginFailure as Error;
-    if (this.#begun) return;
+    return this.#begun ? this.#session.run(statement) : this.#begin(statement);
+  }
+
+  /** @returns the answer to the first statement */
+  #begin(first: Statement): Promise<StatementResult> {
     this.#begun = true;
     this.#session.open(() => this.#queueingFor(first));
     if (this.options.statementTimeoutMs !== undefined) this.#session.allow(this.options.statementTimeoutMs);
-    this.#session.run({ text: beginText(this.isolation, this.options), writes: false }).catch((error: unknown) => {
+    const begin = beginStatement(this.isolation, this.options);
+    // A cancel request has to be kept from BEGIN, which takes hearing of its end.
+    const goesAlone = this.#isAbortable || !this.precautions.isEmpty;
+    const [begun, answer] = goesAlone ? [this.#session.run(begin), undefined] : this.#session.begin(begin, first);
+    begun.catch((error: unknown) => {
       this.#beginFailure = error;
       this.#hasBegunInVain = this.#session.wasHandedOn;
       this.#session.discard(error as Error);
     });
     if (!this.precautions.isEmpty) this.#takePrecautions();
+    return answer ?? this.#session.run(first);
   }
 
   /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../core/invalid-option-error';
+import type { Statement } from '../database/statement';
 import type { IsolationLevel } from '../theory/isolation';
 import { isAtLeast, ISOLATION_LEVELS } from '../theory/isolation';
 
@@ -67,8 +68,8 @@ export function checkTransactionOptions(options: TransactionOptions): void {
   }
 }
 
-/** The statement that begins the transaction, its settings with it: one message. */
-export function beginText(isolation: IsolationLevel, options: TransactionOptions): string {
+/** What begins the transaction, its settings with it: one message. Prepared under its own text where it has none. */
+export function beginStatement(isolation: IsolationLevel, options: TransactionOptions): Statement {
   const modes = [
     `begin isolation level ${isolation}`,
     options.readOnly === true ? 'read only' : '',
@@ -80,7 +81,8 @@ export function beginText(isolation: IsolationLevel, options: TransactionOptions
     ['idle_in_transaction_session_timeout', options.idleTimeoutMs],
   ] as const;
   const locals = settings.flatMap(([name, value]) => (value === undefined ? [] : [`set local ${name} = ${value}`]));
-  return [modes.filter(Boolean).join(' '), ...locals].join('; ');
+  const text = [modes.filter(Boolean).join(' '), ...locals].join('; ');
+  return { text, name: locals.length === 0 ? text : undefined, writes: false };
 }
 
 /** How long a transaction queues for hot rows while nothing moves, in milliseconds: less than the slack of a statement. */

@@ -192,30 +192,60 @@ test('COMMIT hangs behind a silent network: the old session is ended, its locks 
   await short.close();
 });
 
-test('BEGIN is refused: a write that left along with it is not passed off as rolled back', async () => {
-  const statement = signal();
+const BEGIN = 'begin isolation level';
+/** Spoils the next BEGIN on its way, be it a text or the name under which it was prepared. */
+function spoilBegin(): Promise<void> {
+  const spoilt = signal();
   network.judge = (bytes, direction) => {
-    const at = direction === 'to server' ? bytes.indexOf('begin isolation level') : -1;
-    if (at >= 0) bytes.write('begin isolation LEVEE', at, 'latin1');
-    statement.give();
+    if (direction !== 'to server' || !bytes.includes(BEGIN)) return 'pass';
+    for (let at = bytes.indexOf(BEGIN); at >= 0; at = bytes.indexOf(BEGIN))
+      bytes.write(BEGIN.replace('level', 'LEVEE'), at);
+    network.judge = () => 'pass';
+    spoilt.give();
     return 'pass';
   };
+  return spoilt.promise;
+}
+
+const countOne = () => Thing.where({ id: 1 }).increment({ counted: 1 });
+const UNKNOWN = { code: 'E_BEGIN_FAILED', recovery: 'ask-the-database', details: { outcome: 'unknown' } };
+
+test('BEGIN is refused where it is new: a write that left along with it is not passed off as rolled back', async () => {
+  const fresh = await connect({ url: network.url, poolSize: 1 });
+  const spoilt = spoilBegin();
   let later: unknown;
   const error = await errorOf(
-    far.transaction(async () => {
-      later = await count().catch((reason: unknown) => reason);
-      await count();
+    fresh.transaction(async () => {
+      later = await countOne().catch((reason: unknown) => reason);
+      await countOne();
     }),
   );
-  network.judge = () => 'pass';
-  await statement.promise;
+  await spoilt;
   expect(later).toMatchObject({ code: 'E_STATEMENT_FAILED', details: { sqlState: '42601' } });
-  expect(error).toMatchObject({
-    code: 'E_BEGIN_FAILED',
-    recovery: 'ask-the-database',
-    details: { outcome: 'unknown' },
-  });
+  expect(error).toMatchObject(UNKNOWN);
   expect(await counted()).toBe(1);
-  await far.transaction(count); // the session is not used again
+  await fresh.transaction(countOne); // the session is not used again
+  expect(await counted()).toBe(2);
+  await fresh.close();
+});
+
+test('BEGIN is refused where it is known: the first statement is skipped with it, and all is run again', async () => {
+  await far.transaction(countOne);
+  const spoilt = spoilBegin();
+  let bodies = 0;
+  await far.transaction(async () => {
+    bodies += 1;
+    await countOne();
+  });
+  await spoilt;
+  expect(bodies).toBe(2);
+  expect(await counted()).toBe(2);
+});
+
+test('BEGIN is refused where it is known: a write of the same flight that took effect is told', async () => {
+  await far.transaction(countOne);
+  const spoilt = spoilBegin();
+  expect(await errorOf(far.transaction(() => Promise.all([countOne(), countOne()])))).toMatchObject(UNKNOWN);
+  await spoilt;
   expect(await counted()).toBe(2);
 });
