@@ -3,6 +3,7 @@ import type { Statement } from '../database/connection';
 import { DeadlockError, SerializationFailureError } from '../database/errors';
 import { isPostgresError } from '../database/sqlstate';
 import { PrecautionNeededError } from './errors';
+import { GUARDS_TABLE } from './guards';
 
 /** How long after a conflict, or a wait, its rows are queued for from the start, in milliseconds. */
 const HOT_MS = 5_000;
@@ -83,6 +84,13 @@ export class HotRows {
     if (this.#entries.size >= MOST_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!);
     this.#entries.set(name, { queues: all, until: now + HOT_MS });
   }
+}
+
+/** The table in which a row was changed by another who had not to wait. */
+export function tableInTheWay(error: unknown, { refusal }: FailedAttempt): string | undefined {
+  const isRowChanged = error instanceof SerializationFailureError && refusal && blamesItsRow(refusal.error);
+  const table = isRowChanged ? refusal.statement.about?.table : undefined;
+  return table === GUARDS_TABLE ? undefined : table; // whoever takes a guard queues for it
 }
 
 function isCollision(error: unknown, { refusal }: FailedAttempt): boolean {

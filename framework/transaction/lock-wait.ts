@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../core/invalid-option-error';
 import type { Statement, StatementResult } from '../database/connection';
 import { NoTransactionError } from './errors';
+import { lockTimeout } from './lock-timeout';
 import type { Scope } from './scope';
 import type { Session } from './session';
 
@@ -45,19 +46,7 @@ export async function executeWithin(
   timeoutMs: number,
   scope: Scope,
 ): Promise<StatementResult> {
-  const [, result] = await session.executeTogether([bound(timeoutMs), statement, usualBound(scope)], scope);
+  const usual = lockTimeout(scope.transaction.options.lockTimeoutMs);
+  const [, result] = await session.executeTogether([lockTimeout(timeoutMs), statement, usual], scope);
   return result!;
-}
-
-const setBound = (value: string): Statement => ({
-  text: `set local lock_timeout ${value}`,
-  writes: false,
-  takesSnapshot: false,
-});
-const bound = (timeoutMs: number): Statement => setBound(`= ${timeoutMs}`);
-
-/** The transaction's own bound, else the session's. */
-function usualBound({ transaction }: Scope): Statement {
-  const { lockTimeoutMs } = transaction.options;
-  return lockTimeoutMs === undefined ? setBound('to default') : bound(lockTimeoutMs);
 }

@@ -3,7 +3,7 @@ import type { Statement, StatementResult } from '../database/connection';
 import type { BorrowedSession, Queueing } from './borrowed-session';
 import { withPosition } from './consistency-session';
 import { AbortedError } from '../database/errors';
-import { isConnectionLoss } from '../database/sqlstate';
+import { isConnectionLoss, isPostgresError } from '../database/sqlstate';
 import type { TransactionIds } from '../database/transaction-ids';
 import type { IsolationLevel } from '../theory/isolation';
 import { abortion, onAbort } from '../database/abort';
@@ -11,11 +11,13 @@ import type { Signals } from '../database/abort';
 import { PrecautionNeededError, TransactionEndedError } from './errors';
 import { wereTaken } from './guards';
 import type { HotRows, Refusal } from './hot-rows';
+import { tableInTheWay } from './hot-rows';
 import type { Lines } from './lines';
 import type { TransactionOptions } from './options';
 import { beginStatement, boundOf, QUEUE_PATIENCE_MS } from './options';
-import type { Precaution } from './precautions';
-import { Precautions } from './precautions';
+import { lockTimeout } from './lock-timeout';
+import type { Precaution, TriedTable } from './precautions';
+import { lockTables, Precautions } from './precautions';
 
 export interface AttemptFacts {
   readonly owner: object;
@@ -56,6 +58,14 @@ const XID: Statement = {
 
 /** Statements of one attempt. */
 const MOST_REMEMBERED = 50;
+
+/**
+ * From which failure over one row on the next attempt tries to have its table alone: those who are in the way queue for
+ * nothing, such as single statements of other processes, so that a transaction which reads first never gets in between.
+ */
+const TRIES_FROM_ATTEMPT = 5;
+/** How long it tries, and keeps writers of the table waiting meanwhile, in milliseconds. */
+const TRY_MS = 200;
 
 /**
  * One attempt of an outermost transaction on its session.
@@ -255,7 +265,10 @@ export class OpenTransaction {
   learnFrom(error: unknown): readonly string[] {
     // At read committed what is waited for is current: precautions suffice.
     if (error instanceof PrecautionNeededError && this.isolation === 'read committed') return [];
-    return this.#facts.hotRows.learn(error, { attempt: this.attempt, statements: this.#sent, refusal: this.#refusal });
+    const failed = { attempt: this.attempt, statements: this.#sent, refusal: this.#refusal };
+    const table = this.attempt >= TRIES_FROM_ATTEMPT ? tableInTheWay(error, failed) : undefined;
+    if (table !== undefined) this.precautions.try({ table, because: error as Error });
+    return this.#facts.hotRows.learn(error, failed);
   }
 
   async identity(): Promise<TransactionIdentity> {
@@ -289,6 +302,8 @@ export class OpenTransaction {
 
   /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */
   #takePrecautions(): void {
+    const tried = this.precautions.takeTried();
+    if (tried) this.#tryFor(tried);
     for (const statement of this.precautions.statements(this.isolation)) {
       this.#sent.push(statement);
       this.#session.run(statement).catch((error: unknown) => {
@@ -299,6 +314,20 @@ export class OpenTransaction {
       this.#note({ ...statement, locks: true });
       if (statement.writes !== false) this.#askXid();
     }
+  }
+
+  /** It is locked before the snapshot, or what the attempt before failed for is what this one fails for. */
+  #tryFor({ table, because }: TriedTable): void {
+    const bounds = [lockTimeout(TRY_MS), lockTimeout(this.options.lockTimeoutMs)] as const;
+    for (const statement of [bounds[0], lockTables([table]), bounds[1]]) {
+      this.#session.run(statement).catch((error: unknown) => {
+        this.#beginFailure ??= error;
+        if (isConnectionLoss(error)) return;
+        this.mustRetry ??= because;
+        if (isPostgresError(error) && error.code === '42501') this.precautions.tryNoMore();
+      });
+    }
+    this.#holdsLocks = true;
   }
 
   /** Undefined where there is nothing to queue for. */

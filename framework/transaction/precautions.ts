@@ -13,6 +13,13 @@ export interface Precaution {
   readonly needGuards?: boolean;
 }
 
+/** A table that is locked if that takes no more than a moment, so that nobody else writes to it during one attempt. */
+export interface TriedTable {
+  readonly table: string;
+  /** What the attempt before failed for. */
+  readonly because: Error;
+}
+
 /**
  * The precautions that the attempts of one transaction have asked for, all of them. They travel with BEGIN, each kind
  * in one fixed order, so that those who take precautions only ever wait for one another in a line.
@@ -24,9 +31,10 @@ export class Precautions {
   readonly #tables = new Set<string>();
   readonly #guards = new Set<number>();
   #needGuards = false;
+  #tried: TriedTable | 'never' | undefined;
 
   get isEmpty(): boolean {
-    return this.#tables.size === 0 && this.#guards.size === 0;
+    return this.#tables.size === 0 && this.#guards.size === 0 && typeof this.#tried !== 'object';
   }
 
   get guards(): ReadonlySet<number> {
@@ -48,6 +56,23 @@ export class Precautions {
     this.#needGuards ||= needGuards;
     for (const table of tables) this.#tables.add(table);
     for (const guard of guards) this.#guards.add(guard);
+  }
+
+  /** Has the next attempt, and that one alone, try for a table. */
+  try(tried: TriedTable): void {
+    if (this.#tried !== 'never') this.#tried = tried;
+  }
+
+  /** Says that trying is vain: the table cannot be locked. */
+  tryNoMore(): void {
+    this.#tried = 'never';
+  }
+
+  takeTried(): TriedTable | undefined {
+    if (typeof this.#tried !== 'object') return undefined;
+    const tried = this.#tried;
+    this.#tried = undefined;
+    return tried;
   }
 
   /** Whether the attempt locked the whole table before its snapshot. */

@@ -276,8 +276,11 @@ export class Scope {
 
   #failedWith(error: unknown): unknown {
     if (this.transaction.abortedBy) return this.transaction.abortedBy;
-    const earlier = this.transaction.mustRetry ?? this.#firstFailure();
-    if (earlier !== undefined && isConsequence(error)) return new TransactionDoomedError(earlier);
+    if (isConsequence(error)) {
+      if (this.transaction.mustRetry !== undefined) return this.transaction.mustRetry;
+      const earlier = this.#firstFailure();
+      if (earlier !== undefined) return new TransactionDoomedError(earlier);
+    }
     const known = translateDatabaseError(this.transaction.beginFailure ?? error);
     this.doom(known);
     if (known instanceof BellwetherError && known.recovery === 'retry-transaction') {
