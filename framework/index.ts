@@ -74,6 +74,12 @@ export { FORBIDDEN, ISOLATION_LEVELS, weakestLevelForbidding } from './theory/is
 export type { AtLeast, IsolationLevel, WeakestForbidding } from './theory/isolation';
 export type { EventName, FrameworkEvents } from './telemetry/events';
 
+// Notifications
+export { channel } from './notifications/channel';
+export type { Channel } from './notifications/channel';
+export { notify } from './notifications/notify';
+export type { Listening, ListenOptions } from './notifications/listener';
+
 // Migrations
 export { migration } from './migration/definition';
 export type { MigrationDatabase, MigrationDefinition } from './migration/definition';
@@ -84,7 +90,8 @@ export type { MigrationStatus } from './migration/plan';
 // Jobs
 export { job } from './jobs/job';
 export type { AnyJob, Job, JobContext, JobHandler, JobOptions, RunningJob } from './jobs/job';
-export type { Json, JsonObject, NoPayload } from './jobs/payload';
+export type { Json } from './core/json';
+export type { JsonObject, NoPayload } from './jobs/payload';
 export { enqueue } from './jobs/enqueue';
 export type { Enqueued, EnqueueOptions } from './jobs/enqueue';
 export { schedule } from './jobs/schedule';
@@ -112,6 +119,7 @@ export { CallbackHaltedError } from './callbacks/run';
 export { SchemaMismatchError } from './verify/errors';
 export type { Finding } from './verify/finding';
 export * from './migration/errors';
+export * from './notifications/errors';
 export * from './jobs/errors';
 export {
   EmbeddedBinariesMissingError,

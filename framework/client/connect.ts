@@ -1,8 +1,10 @@
+import { InvalidOptionError } from '../core/invalid-option-error';
 import { urlOfDatabase } from '../database/database-url';
 import { resolvePoolOptions } from '../database/options';
 import type { PoolOptions } from '../database/options';
 import { probeServer } from '../database/probe';
 import { Replicas } from '../database/replicas';
+import { Listener } from '../notifications/listener';
 import type { IsolationLevel } from '../theory/isolation';
 import { offerAsDefault } from '../transaction/current';
 import { Session } from '../transaction/session';
@@ -23,6 +25,16 @@ export interface ConnectOptions<L extends IsolationLevel = IsolationLevel>
   readonly replicas?: readonly string[];
   /** How long nothing is sent to a replica that could not be reached, in milliseconds. Default 5,000. */
   readonly replicaRetryMs?: number;
+  /** About the session of `db.listen(…)`. */
+  readonly listen?: {
+    /** Address to listen at, where the other one leads through a pooler. Default: the same. */
+    readonly url?: string;
+    /**
+     * How often the session is asked for a sign of life, and how long the answer may take, in milliseconds. Default
+     * 10,000.
+     */
+    readonly heartbeatMs?: number;
+  };
 }
 
 /**
@@ -40,21 +52,26 @@ export async function connect<L extends IsolationLevel = 'serializable'>({
   onProgress,
   replicas = [],
   replicaRetryMs = 5_000,
+  listen = {},
   ...options
 }: ConnectOptions<L> = {}): Promise<Database<L>> {
+  const inDatabase = (address: string) => (database === undefined ? address : urlOfDatabase(address, database));
   const server = await addressOf({ url, onProgress }, database);
   try {
     const session = new Session(resolvePoolOptions({ ...options, url: server.url }));
     const { pool, bus } = session;
     if (replicas.length > 0) {
-      const urls = replicas.map((replica) => (database === undefined ? replica : urlOfDatabase(replica, database)));
-      session.replicas = new Replicas(urls, pool.options, bus, replicaRetryMs);
+      session.replicas = new Replicas(replicas.map(inDatabase), pool.options, bus, replicaRetryMs);
     }
     try {
       const facts = await probeServer(session.pool);
       session.engine = facts.engine;
       offerAsDefault(session);
-      return new Database(session, facts, server.release);
+      const listener = listenerOf(session, {
+        ...listen,
+        ...(listen.url !== undefined && { url: inDatabase(listen.url) }),
+      });
+      return new Database(session, facts, listener, server.release);
     } catch (error) {
       await session.pool.close();
       throw error;
@@ -63,4 +80,13 @@ export async function connect<L extends IsolationLevel = 'serializable'>({
     await server.release();
     throw error;
   }
+}
+
+function listenerOf(
+  { pool: { options }, bus }: Session,
+  { url = options.url, heartbeatMs = 10_000 }: NonNullable<ConnectOptions['listen']>,
+): Listener {
+  if (!(heartbeatMs >= 1)) throw new InvalidOptionError('listen.heartbeatMs', 'a number from 1 upwards', heartbeatMs);
+  const { connectTimeoutMs, applicationName, acquireTimeoutMs: patienceMs } = resolvePoolOptions({ ...options, url });
+  return new Listener({ url, connectTimeoutMs, applicationName, heartbeatMs, patienceMs }, bus);
 }

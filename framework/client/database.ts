@@ -1,6 +1,9 @@
 import type { Kysely } from 'kysely';
 import type { ServerFacts } from '../database/probe';
 import { maskedUrl } from '../database/options';
+import type { Channel } from '../notifications/channel';
+import { checkedName } from '../notifications/channel';
+import type { Listener, Listening, ListenOptions } from '../notifications/listener';
 import { kyselyOf } from '../query/kysely-driver';
 import type { EventName, FrameworkEvents } from '../telemetry/events';
 import type { IsolationLevel } from '../theory/isolation';
@@ -22,12 +25,14 @@ import { inspectSchema, verifySchema } from '../verify/verify';
 export class Database<Default extends IsolationLevel = IsolationLevel> {
   readonly #session: Session;
   readonly #facts: ServerFacts;
+  readonly #listener: Listener;
   readonly #release: () => Promise<void>;
 
   /** @internal Made by `connect()`. */
-  constructor(session: Session, facts: ServerFacts, release: () => Promise<void>) {
+  constructor(session: Session, facts: ServerFacts, listener: Listener, release: () => Promise<void>) {
     this.#session = session;
     this.#facts = facts;
+    this.#listener = listener;
     this.#release = release;
   }
 
@@ -116,6 +121,29 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
     return runWithSession(this.#session, () => this.#session.abortable(first.signal, second!));
   }
 
+  /**
+   * Calls `listener` with the payload of each notification that is sent to the channel (`notify`) from now on: by any
+   * process, once its transaction is committed, in the order of the commits. Outside of any transaction.
+   *
+   * All channels share one session beside the pool, which is open while somebody listens. If it is lost, another one
+   * is opened, however long that takes; what is sent meanwhile is lost, and `onGap` is called. It does not keep the
+   * process running.
+   *
+   * @returns once everything that commits from now on will be heard
+   * @throws ListenUnavailableError behind a pooler; InvalidChannelError; ConnectionFailedError
+   */
+  listen(channel: string, listener: (payload: unknown) => unknown, options?: ListenOptions): Promise<Listening>;
+  listen<P>(channel: Channel<P>, listener: (payload: P) => unknown, options?: ListenOptions): Promise<Listening>;
+  async listen<P>(
+    channel: string | Channel<P>,
+    listener: (payload: P) => unknown,
+    options: ListenOptions = {},
+  ): Promise<Listening> {
+    const name = typeof channel === 'string' ? checkedName(channel) : channel.name;
+    const listen = () => this.#listener.listen(name, listener as (payload: unknown) => unknown, options);
+    return runWithSession(this.#session, () => runOutside(listen));
+  }
+
   /** Kysely over this database, for tables that `Tables` describes; in the transaction around it, if any. */
   kysely<Tables = unknown>(): Kysely<Tables> {
     return kyselyOf(this.#session) as Kysely<Tables>;
@@ -144,7 +172,7 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
   /** Waits for what is under way, then closes all connections. An embedded server stops after its last user. */
   async close(): Promise<void> {
     withdrawAsDefault(this.#session);
-    await Promise.all([this.#session.pool.close(), this.#session.replicas?.close()]);
+    await Promise.all([this.#listener.close(), this.#session.pool.close(), this.#session.replicas?.close()]);
     await this.#release();
   }
 }

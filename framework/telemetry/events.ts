@@ -42,6 +42,13 @@ export interface FrameworkEvents {
   'worker:error': { error: unknown };
   /** An idle connection of the pool died; the pool opens another when one is needed. */
   'pool:connection-lost': { error: unknown };
+  /**
+   * The session that listens was lost, or another attempt to get one has failed; `attempts` counts those. It goes on
+   * trying; what is sent meanwhile is not heard.
+   */
+  'listener:lost': { error: unknown; attempts: number };
+  /** There is a session that listens again, at the attempt of this number. */
+  'listener:restored': { attempts: number };
   /** Nothing is sent to this replica for a while: it does not answer, or it is no replica any more. */
   'replica:left': { host: string; why: 'unreachable' | 'not a replica'; error: unknown };
 }
