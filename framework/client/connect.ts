@@ -67,11 +67,7 @@ export async function connect<L extends IsolationLevel = 'serializable'>({
       const facts = await probeServer(session.pool);
       session.engine = facts.engine;
       offerAsDefault(session);
-      const listener = listenerOf(session, {
-        ...listen,
-        ...(listen.url !== undefined && { url: inDatabase(listen.url) }),
-      });
-      return new Database(session, facts, listener, server.release);
+      return new Database(session, facts, listenerOf(session, listen, inDatabase), server.release);
     } catch (error) {
       await session.pool.close();
       throw error;
@@ -84,8 +80,10 @@ export async function connect<L extends IsolationLevel = 'serializable'>({
 
 function listenerOf(
   { pool: { options }, bus }: Session,
-  { url = options.url, heartbeatMs = 10_000 }: NonNullable<ConnectOptions['listen']>,
+  { url: given, heartbeatMs = 10_000 }: NonNullable<ConnectOptions['listen']>,
+  inDatabase: (address: string) => string,
 ): Listener {
+  const url = given === undefined ? options.url : inDatabase(given);
   if (!(heartbeatMs >= 1)) throw new InvalidOptionError('listen.heartbeatMs', 'a number from 1 upwards', heartbeatMs);
   const { connectTimeoutMs, applicationName, acquireTimeoutMs: patienceMs } = resolvePoolOptions({ ...options, url });
   return new Listener({ url, connectTimeoutMs, applicationName, heartbeatMs, patienceMs }, bus);
