@@ -53,6 +53,7 @@ export type { ConnectOptions } from './client/connect';
 export type { AddressOptions } from './client/address';
 export { createDatabase, CreateDatabaseError } from './client/create-database';
 export type { Database } from './client/database';
+export type { PoolState } from './database/pool';
 export { GUARANTEES } from './transaction/consistency-session';
 export type { ConsistencySession, Guarantee, SessionOptions } from './transaction/consistency-session';
 export { advisoryLock } from './transaction/advisory-lock';

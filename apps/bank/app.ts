@@ -1,15 +1,15 @@
 import express, { Router } from 'express';
 import type { Express, RequestHandler, Response } from 'express';
-import helmet from 'helmet';
 import type { Database } from 'bellwether';
 import { Customer } from '../../models/bank/customer';
-import { logFailure, problemOf, sameSiteOnly } from '../problem';
-import type { Problem } from '../problem';
+import { logFailure, problemOf } from '../web/problem';
+import type { Problem } from '../web/problem';
+import { sameSiteOnly, securityHeaders } from '../web/security';
 import { inProject } from '../project';
 import { bankApi, CONFLICTS, transfersOf } from './api';
 import { AttackRuns } from './attack-runs';
 import { audit } from './audit';
-import { fieldsOf, readId } from './input';
+import { fieldsOf, readId } from '../web/input';
 import { problemPage } from './frame';
 import type { Refusal } from './frame';
 import { overviewPage } from './pages';
@@ -30,13 +30,7 @@ export function bankApp(db: Database, signal: AbortSignal = new AbortController(
   const app = express();
   const attacks = new AttackRuns(db, signal);
   app.disable('x-powered-by');
-  app.use(
-    helmet({
-      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
-      referrerPolicy: { policy: 'same-origin' }, // with none at all, browsers hide the origin of the page's own forms
-      hsts: false,
-    }),
-  );
+  app.use(securityHeaders);
   app.use(sameSiteOnly);
   app.use((_request, _response, next) => db.use(next));
   app.use(express.static(inProject('apps', 'bank', 'public'), { maxAge: 0 }));

@@ -1,5 +1,5 @@
-import { html } from '../page';
-import type { Content, Html } from '../page';
+import { html } from '../web/html';
+import type { Content, Html } from '../web/html';
 import type { AttackRun, Side } from './attack-runs';
 import { AMOUNT, answered, COVERED, failures, FUNDS, NO_TALLY } from './drill';
 import type { Variant } from './drill';

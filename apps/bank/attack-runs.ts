@@ -1,6 +1,6 @@
 import { BellwetherError, RecordNotFoundError } from 'bellwether';
 import type { Database } from 'bellwether';
-import { logFailure } from '../problem';
+import { logFailure } from '../web/problem';
 import { answered, clearDrill, fire, judge, NO_TALLY, prepareDrill } from './drill';
 import type { Tally, Variant, Verdict } from './drill';
 

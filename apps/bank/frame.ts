@@ -1,7 +1,7 @@
-import { html } from '../page';
-import type { Content } from '../page';
-import type { Problem } from '../problem';
-import type { Fields } from './input';
+import { html } from '../web/html';
+import type { Content } from '../web/html';
+import type { Problem } from '../web/problem';
+import type { Fields } from '../web/input';
 
 /** A form that was refused: what was in it stays in it, with the reason beside. */
 export interface Refusal {

@@ -1,14 +1,14 @@
 import type { Account } from '../../models/bank/account';
 import { CURRENCIES } from '../../models/bank/currency';
-import { html } from '../page';
-import type { Content, Html } from '../page';
+import { html } from '../web/html';
+import type { Content, Html } from '../web/html';
 import { attackPanel } from './attack-panel';
 import type { AttackRun } from './attack-runs';
 import type { Finding } from './audit';
 import { balances } from './audit';
 import { frame, problemIn } from './frame';
 import type { Refusal } from './frame';
-import type { Fields } from './input';
+import type { Fields } from '../web/input';
 import { formatAmount } from './money';
 import type { Overview } from './reading';
 

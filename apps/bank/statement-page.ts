@@ -1,8 +1,8 @@
 import type { Account } from '../../models/bank/account';
 import type { Currency } from '../../models/bank/currency';
 import type { Customer } from '../../models/bank/customer';
-import { html } from '../page';
-import type { Html } from '../page';
+import { html } from '../web/html';
+import type { Html } from '../web/html';
 import { frame, problemIn } from './frame';
 import type { Refusal } from './frame';
 import { formatAmount } from './money';

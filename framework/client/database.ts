@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ServerFacts } from '../database/probe';
 import { maskedUrl } from '../database/options';
+import type { PoolState } from '../database/pool';
 import type { Channel } from '../notifications/channel';
 import { checkedName } from '../notifications/channel';
 import type { Listener, Listening, ListenOptions } from '../notifications/listener';
@@ -44,6 +45,11 @@ export class Database<Default extends IsolationLevel = IsolationLevel> {
   /** As PostgreSQL counts: 180004 is 18.4. */
   get serverVersion(): number {
     return this.#facts.versionNumber;
+  }
+
+  /** How many sessions are open and in use now. */
+  get poolState(): PoolState {
+    return this.#session.pool.state;
   }
 
   /** Isolation of what declares none, single statements too. */

@@ -15,6 +15,17 @@ import { TransactionIds } from './transaction-ids';
 const ACTIVITY = 'select pid, query from pg_stat_activity where pid = any($1::int[]) and query is not null';
 const ASK_MS = 500;
 
+/** How much of a pool is in use. */
+export interface PoolState {
+  /** Most sessions that may be open. */
+  readonly most: number;
+  readonly open: number;
+  /** Open, and lent to nobody. */
+  readonly idle: number;
+  /** How many callers wait for one. */
+  readonly waiting: number;
+}
+
 /** The pool of sessions of one database. */
 export class Pool {
   readonly options: ResolvedPoolOptions;
@@ -55,6 +66,11 @@ export class Pool {
   /** Whether somebody waits for a session. */
   get isAwaited(): boolean {
     return this.#driver.waitingCount > 0;
+  }
+
+  get state(): PoolState {
+    const { totalCount: open, idleCount: idle, waitingCount: waiting } = this.#driver;
+    return { most: this.options.poolSize, open, idle, waiting };
   }
 
   /** Says that the server has given out 64-bit transaction ids up to about this one. */

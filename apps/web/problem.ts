@@ -1,6 +1,7 @@
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Response } from 'express';
 import { BellwetherError, InvalidOperandError, RecordNotFoundError, StatementError, ValidationError } from 'bellwether';
 import type { Recovery } from 'bellwether';
+import { InvalidFieldsError } from './refusals';
 
 /** What went wrong with a request, as `application/problem+json` says it (RFC 9457). */
 export interface Problem {
@@ -14,16 +15,8 @@ export interface Problem {
   readonly code: string;
   /** What is wrong with each attribute of a record that was refused. */
   readonly errors?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** The request itself is out of form. */
-export class InvalidRequestError extends BellwetherError {
-  override readonly code = 'E_INVALID_REQUEST';
-  override readonly recovery = 'fix-the-input';
-
-  constructor(what: string, remedy: string) {
-    super({ what, remedy });
-  }
+  /** When to try again, in seconds. */
+  readonly retryAfterS?: number;
 }
 
 const STATUS: Readonly<Partial<Record<Recovery, readonly [status: number, title: string]>>> = {
@@ -31,6 +24,19 @@ const STATUS: Readonly<Partial<Record<Recovery, readonly [status: number, title:
   reload: [409, 'Somebody else was faster'],
   'retry-transaction': [503, 'Try again'],
   'try-later': [503, 'Try again later'],
+};
+
+/** By code, where the recovery does not tell. */
+const STATUS_OF_CODE: Readonly<Record<string, readonly [status: number, title: string]>> = {
+  E_RECORD_NOT_FOUND: [404, 'Not found'],
+  E_INVALID_REQUEST: [400, 'The request is out of form'],
+  E_MALFORMED_HEADER: [400, 'The request is out of form'],
+  E_INVALID_CURSOR: [400, 'There is no such page'],
+  E_NOT_SIGNED_IN: [401, 'Sign in first'],
+  E_FORBIDDEN: [403, 'Not yours to do'],
+  E_PRECONDITION_FAILED: [412, 'Somebody else was faster'],
+  E_PRECONDITION_REQUIRED: [428, 'The request must say what it is about'],
+  E_TOO_MANY_REQUESTS: [429, 'Too often'],
 };
 
 /** Refusals that are nobody's mistake: another state of affairs, and the same request is accepted. */
@@ -50,8 +56,16 @@ export function problemOf(error: unknown, conflicts: Conflicts = new Set()): Pro
       code: 'E_INTERNAL',
     };
   }
-  const errors = error instanceof ValidationError ? byAttribute(error) : undefined;
-  return { status, title, ...wordsFor(error), code: error.code, ...(errors && { errors }) };
+  const errors = errorsOf(error);
+  const { retryAfterS } = error.details;
+  return {
+    status,
+    title,
+    ...wordsFor(error),
+    code: error.code,
+    ...(errors && { errors }),
+    ...(typeof retryAfterS === 'number' && { retryAfterS }),
+  };
 }
 
 /** The framework's own errors advise programmers; whoever sent the request is told something else. */
@@ -69,14 +83,23 @@ function wordsFor(error: BellwetherError): Pick<Problem, 'detail' | 'remedy'> {
 }
 
 function statusOf(error: BellwetherError, conflicts: Conflicts): readonly [number, string] {
-  if (error instanceof RecordNotFoundError) return [404, 'Not found'];
-  if (error instanceof InvalidRequestError) return [400, 'The request is out of form'];
   if (conflicts.has(error.code)) return [409, 'Not as things stand'];
-  return STATUS[error.recovery] ?? [500, ''];
+  return STATUS_OF_CODE[error.code] ?? STATUS[error.recovery] ?? [500, ''];
 }
+
+/** csrf-sync's word for a form without its token. */
+const FORGED = 'EBADCSRFTOKEN';
+const FORGED_PROBLEM: Problem = {
+  status: 403,
+  title: 'The page is out of date',
+  detail: 'The form does not carry the token of this session.',
+  remedy: 'Load the page again, and repeat what you did.',
+  code: 'E_FORGED_REQUEST',
+};
 
 /** Errors of express's own parsers carry a status and say whether their message may be shown. */
 function parserProblem(error: unknown): Problem | undefined {
+  if ((error as { code?: unknown } | undefined)?.code === FORGED) return FORGED_PROBLEM;
   const { status, expose, type, message } = (error ?? {}) as Partial<Record<string, unknown>>;
   if (!(error instanceof Error) || typeof status !== 'number' || status >= 500 || expose !== true) return undefined;
   return {
@@ -88,6 +111,12 @@ function parserProblem(error: unknown): Problem | undefined {
   };
 }
 
+/** What is wrong with each field of a form or a body, or with each attribute of a record. */
+function errorsOf(error: BellwetherError): Problem['errors'] {
+  if (error instanceof ValidationError) return byAttribute(error);
+  return error instanceof InvalidFieldsError ? error.errors : undefined;
+}
+
 function byAttribute({ problems }: ValidationError): Record<string, string[]> {
   const names = [...new Set(problems.map(({ attribute }) => attribute))];
   return Object.fromEntries(
@@ -95,8 +124,13 @@ function byAttribute({ problems }: ValidationError): Record<string, string[]> {
   );
 }
 
+/** The header `Retry-After`, where trying again helps. */
+export function sayWhen(response: Response, { status, retryAfterS = status === 503 ? 1 : undefined }: Problem): void {
+  if (retryAfterS !== undefined) response.set('Retry-After', String(retryAfterS));
+}
+
 export function sendProblem(response: Response, problem: Problem): void {
-  if (problem.status === 503) response.set('Retry-After', '1');
+  sayWhen(response, problem);
   response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
@@ -112,24 +146,4 @@ export function problemHandler(conflicts: Conflicts): ErrorRequestHandler {
 
 export function logFailure(error: unknown): void {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-}
-
-/** Refuses writes that a page of another site sends in the name of whoever looks at it. Programs say no origin. */
-export const sameSiteOnly: RequestHandler = (request, response, next) => {
-  const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (isRead || !isForeign(request)) return next();
-  sendProblem(response, {
-    status: 403,
-    title: 'Not from there',
-    detail: 'The request comes from a page of another site.',
-    remedy: 'Use the page that this server serves.',
-    code: 'E_FOREIGN_ORIGIN',
-  });
-};
-
-function isForeign(request: Request): boolean {
-  const site = request.get('sec-fetch-site'); // browsers send it to this machine and over TLS
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
-  const origin = request.get('origin');
-  return origin !== undefined && origin !== `${request.protocol}://${request.get('host')}`;
 }

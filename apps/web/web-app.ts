@@ -1,0 +1,129 @@
+import express from 'express';
+import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
+import session from 'express-session';
+import type { Database } from 'bellwether';
+import { inProject } from '../project';
+import type { Api } from './api';
+import { serveApi } from './api-server';
+import type { Site } from './frame';
+import { addHealth } from './health';
+import { LiveHub, topicFilter } from './live';
+import { Pages, visitOf } from './pages';
+import type { Around } from './pages';
+import type { Conflicts, Problem } from './problem';
+import { forgeryProtection, sameSiteOnly, securityHeaders } from './security';
+import { SESSION_MS, SessionStore, sessionSecret } from './session-store';
+import { addSignIn } from './sign-in';
+import type { Accounts } from './sign-in';
+import { startSweeping } from './sweep';
+import { addTransactions, TRANSACTIONS_TOPIC } from './transactions-page';
+import { Visit } from './visit';
+import type { User } from './visit';
+
+export interface WebApp<U extends User> extends Omit<Site<U>, 'nameOf' | 'profilePath' | 'registerPath' | 'hasApi'> {
+  readonly db: Database;
+  /** Aborted when the application closes: streams end. */
+  readonly closing?: AbortSignal | undefined;
+  /** Of the application, in the cookie and in `/health`. */
+  readonly name: string;
+  /** Folder of what is served as it is. */
+  readonly publicFolder: string;
+  /** Folder of the migrations, for `/health`. */
+  readonly migrations: string;
+  readonly accounts?: Accounts<U>;
+  /** Refusals that are answered with 409: another state of affairs, and the same request is accepted. */
+  readonly conflicts?: Conflicts;
+  readonly api?: Api<U>;
+  readonly pages: (pages: Pages<U>, hub: LiveHub) => void;
+  /** Which topics the visitor may hear of. Default: all. */
+  readonly mayHear?: (topic: string, visit: Visit<U>) => boolean | Promise<boolean>;
+  readonly around?: Around<U>;
+}
+
+const MOST_TOPICS = 50;
+const BODY_LIMIT = '100kb';
+
+/** An application's pages and API over HTTP, with all that they share. Its tables are those of `migrations/web` too. */
+export function webApp<U extends User = User>(options: WebApp<U>): Express {
+  const { db, closing = new AbortController().signal, accounts, conflicts = new Set<string>(), api } = options;
+  const around: Around<U> = options.around ?? ((_visit, work) => work());
+  const hub = new LiveHub(db, closing);
+  const site: Site<U> = { ...options, ...accounts, hasApi: api !== undefined };
+  const pages = new Pages<U>({ site, conflicts, around, hub });
+  const app = express();
+  app.disable('x-powered-by').set('trust proxy', 'loopback');
+  app.use(securityHeaders, sameSiteOnly);
+  app.use('/web', express.static(inProject('apps', 'web', 'public'), { maxAge: 0 }));
+  app.use(express.static(options.publicFolder, { maxAge: 0 }));
+  app.use((_request, _response, next) => db.use(next));
+  addHealth(app, options);
+  app.use(sessions(db, options.name), recognize(accounts, hub));
+  app.use('/api', express.json({ limit: BODY_LIMIT, strict: false }));
+  app.use(express.urlencoded({ extended: false, limit: BODY_LIMIT }), forgeryProtection);
+  if (api) serveApi(app, api, { db, pages, accounts, conflicts, around });
+  addTransactions(pages, { db, closing, hub });
+  addLive(app, options, hub);
+  if (accounts) addSignIn(pages, accounts);
+  options.pages(pages, hub);
+  app.use(pages.router);
+  app.use((_request, response) => pages.sendProblem(response, NOT_FOUND));
+  app.use((async (error: unknown, _request, response, next) => {
+    if (response.headersSent) return next(error);
+    await pages.refuse(response, error);
+  }) satisfies ErrorRequestHandler);
+  startSweeping(db, closing);
+  return app;
+}
+
+/** Begun when something is to be kept; until then there is no cookie. */
+function sessions(db: Database, name: string): RequestHandler {
+  const store = new SessionStore(db);
+  let made: Promise<RequestHandler> | undefined;
+  const make = async () =>
+    session({
+      name: `${name}.sid`,
+      secret: await db.use(sessionSecret),
+      store,
+      resave: false,
+      saveUninitialized: false,
+      unset: 'destroy',
+      cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto', maxAge: SESSION_MS, path: '/' },
+    });
+  return async (request, response, next) => {
+    made ??= make();
+    made.catch(() => (made = undefined)); // the next request tries again
+    (await made)(request, response, next);
+  };
+}
+
+/** Finds out who it is. */
+function recognize<U extends User>(accounts: Accounts<U> | undefined, hub: LiveHub): RequestHandler {
+  return async (request, response, next) => {
+    const { userId } = request.session;
+    const { latest } = hub; // before anything is read
+    const user = userId === undefined ? undefined : await accounts?.find(BigInt(userId));
+    response.locals.visit = new Visit<U>(request, user, latest);
+    next();
+  };
+}
+
+/** The topics that the address names, as far as this visitor may hear of them. */
+function addLive<U extends User>(app: Express, { mayHear = () => true }: WebApp<U>, hub: LiveHub): void {
+  app.get('/live', async (request, response) => {
+    const wanted = [request.query.topic ?? []].flat().filter((topic) => typeof topic === 'string');
+    const visit = visitOf<U>(response);
+    const topics = new Set<string>();
+    for (const topic of wanted.slice(0, MOST_TOPICS)) {
+      if (topic === TRANSACTIONS_TOPIC || (await mayHear(topic, visit))) topics.add(topic);
+    }
+    hub.stream(request, response, topicFilter(topics));
+  });
+}
+
+const NOT_FOUND: Problem = {
+  status: 404,
+  title: 'Not found',
+  detail: 'There is no such page.',
+  remedy: 'The start leads to all there are.',
+  code: 'E_NOT_FOUND',
+};
