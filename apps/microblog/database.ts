@@ -2,6 +2,7 @@ import { connect, migrate } from 'bellwether';
 import type { ConnectOptions, Database } from 'bellwether';
 import { inProject } from '../project';
 // All models, so that `verify()` compares each with its table.
+import '../../models/microblog/unsafe-tables';
 import '../../models/microblog/user';
 
 export const MIGRATIONS = inProject('migrations', 'microblog');
