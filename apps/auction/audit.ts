@@ -109,23 +109,20 @@ export function audit(db: Database, userIds?: readonly bigint[]): Promise<Findin
     userIds === undefined
       ? sql`select * from users where not is_drill`
       : sql`select * from users where id = any(${userIds.map(String)}::bigint[])`;
-  return db.snapshot(async () => {
-    const findings: Finding[] = [];
-    for (const [rule, breaches] of Object.entries(RULES)) {
-      const { rows } = await sql<{ violations: string; detail: string | null }>`
-        with people as (${whose}),
-          lots as (select * from items where seller_id in (select id from people)),
-          standing as (
-            select * from bids where status in ('placed', 'won') and item_id in (select id from lots)
-          ),
-          breaches as (${sql.raw(breaches)})
-        select count(*)::text as violations, min(what) as detail from breaches
-      `.execute(db.kysely());
-      const [{ violations, detail } = { violations: '0', detail: null }] = rows;
-      findings.push({ rule, violations: Number(violations), detail: detail ?? '' });
-    }
-    return findings;
-  });
+  const check = async ([rule, breaches]: [string, string]): Promise<Finding> => {
+    const { rows } = await sql<{ violations: string; detail: string | null }>`
+      with people as (${whose}),
+        lots as (select * from items where seller_id in (select id from people)),
+        standing as (
+          select * from bids where status in ('placed', 'won') and item_id in (select id from lots)
+        ),
+        breaches as (${sql.raw(breaches)})
+      select count(*)::text as violations, min(what) as detail from breaches
+    `.execute(db.kysely());
+    const [{ violations, detail } = { violations: '0', detail: null }] = rows;
+    return { rule, violations: Number(violations), detail: detail ?? '' };
+  };
+  return db.snapshot(() => Promise.all(Object.entries(RULES).map(check)));
 }
 
 export const holds = (findings: readonly Finding[]): boolean => findings.every(({ violations }) => violations === 0);

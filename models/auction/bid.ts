@@ -1,8 +1,11 @@
-import { BelongsTo, Check, Column, Id, LockedBy, Model, Table, unsafeReads, Validates } from 'bellwether';
+import { AfterCreate, BelongsTo, Check, Column, Id, LockedBy, Model, Table, unsafeReads, Validates } from 'bellwether';
+import { ValidationError } from 'bellwether';
 import { BID_STATUSES } from './bid-status';
 import type { BidStatus } from './bid-status';
 import { Item } from './item';
 import { User } from './user';
+
+const OVER = { attribute: 'item', message: 'is not open for bids any more', code: 'over' } as const;
 
 /**
  * Everything that is decided about an item's bids is decided by one at a time: whoever creates or changes a bid holds
@@ -31,11 +34,18 @@ export class Bid extends Model {
   @Validates({ on: 'create' })
   async isAcceptable(): Promise<void> {
     const item = await this.#runningItem();
-    if (!item) return this.errors.add('item', 'is not open for bids any more', 'over');
+    if (!item) return this.errors.add(OVER.attribute, OVER.message, OVER.code);
     if (item.sellerId === this.bidderId) this.errors.add('bidder', 'offers the item, and cannot bid on it', 'own item');
     if (this.amount < item.leastBid)
       this.errors.add('amount', 'must be higher than the highest bid by the increment', 'too low');
     this.item.set(item);
+  }
+
+  /** The end may have come between the look at the item and the bid itself, whose time decides. */
+  @AfterCreate()
+  async isInTime(): Promise<void> {
+    const { endsAt } = await this.item.load();
+    if (this.placedAt >= endsAt) throw new ValidationError('Bid', [OVER]);
   }
 
   /** A bid that has won, or whose auction is over, stays what it is. */
