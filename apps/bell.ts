@@ -8,7 +8,7 @@ import { listen } from './ports';
 const HOST = '127.0.0.1';
 
 /** BellBot, in a process of its own as it would be on another machine: with an Arduino if there is one, else simulated. */
-export async function startBell(preferred: number, say: (line: string) => void): Promise<{ stop(): Promise<void> }> {
+export async function startBell(preferred: number, say: (line: string) => void): Promise<Bell> {
   const port = await freePort(preferred);
   const command = join(dirname(require.resolve('bellbot/package.json')), 'bin', 'bellbot.js');
   const bell = spawn(process.execPath, [command, `port=${port}`, `host=${HOST}`], {
@@ -16,11 +16,19 @@ export async function startBell(preferred: number, say: (line: string) => void):
   });
   createInterface({ input: bell.stdout }).on('line', say);
   bell.once('error', (error) => say(`BellBot cannot be started: ${error.message}`));
-  return { stop: () => stop(bell) };
+  const ended = once(bell, 'close');
+  return { url: `http://${HOST}:${port}`, ended, stop: () => stop(bell) };
+}
+
+export interface Bell {
+  readonly url: string;
+  /** Settles when its process is gone, whyever. */
+  readonly ended: Promise<unknown>;
+  stop(): Promise<void>;
 }
 
 /** Nobody can hold it until BellBot takes it; it says so itself if somebody was quicker. */
-async function freePort(preferred: number): Promise<number> {
+export async function freePort(preferred: number): Promise<number> {
   const { server, port } = await listen(() => undefined, { host: HOST, preferred });
   await new Promise((resolve) => server.close(resolve));
   return port;

@@ -1,79 +1,71 @@
+import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
-import { BellwetherError } from 'bellwether';
-import type { Database } from 'bellwether';
-import { bankApp } from './bank/app';
-import { openBank } from './bank/database';
-import { seedIfEmpty } from './bank/seed';
-import { startBell } from './bell';
+import { join } from 'node:path';
+import { connect } from 'bellwether';
+import { freePort } from './bell';
+import { BELL, SAMPLES } from './catalogue';
+import type { Program, Sample } from './catalogue';
+import { frontPage } from './front-page';
+import type { FrontPage } from './front-page';
 import { listen, portFrom } from './ports';
+import { Supervised } from './supervisor';
+import { close, runProcess } from './web/main';
 
-/** A sample application: what it needs of the database, and how it serves. */
-interface App {
-  readonly name: string;
-  readonly open: (options: { onProgress: (step: string) => void; poolSize: number }) => Promise<Database>;
-  readonly seed: () => Promise<unknown>;
-  readonly serve: (db: Database, closing: AbortSignal) => RequestListener;
-}
-
-const APPS: readonly App[] = [
-  { name: 'bank', open: openBank, seed: seedIfEmpty, serve: (db, closing) => bankApp(db, closing) as RequestListener },
-];
-
-const DEFAULT_PORT = 3000;
-const DEFAULT_BELL_PORT = 3001;
-const POOL_SIZE = 20;
+const FRONT_PORT = 3000;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
-async function start(wanted = 'bank'): Promise<void> {
-  const app = APPS.find(({ name }) => name === wanted);
-  if (!app) {
-    complain(
-      `npm start: there is no sample application "${wanted}". There is: ${APPS.map(({ name }) => name).join(', ')}.`,
-    );
-    process.exitCode = 2;
-    return;
-  }
-  const preferred = portFrom('PORT', DEFAULT_PORT);
-  const bellPort = portFrom('BELL_PORT', DEFAULT_BELL_PORT);
-  const host = process.env.HOST || '127.0.0.1';
-  const closing = closingSignal();
-  const db = await app.open({ onProgress: complain, poolSize: POOL_SIZE });
+/** All sample applications, each a process of its own, with the bell and a page that leads to them; or one of them. */
+async function start(samples: readonly Sample[], isAll: boolean, closing: AbortSignal): Promise<void> {
+  // Before anybody else: what is wrong with the address is told once, and the embedded server is there for all.
+  const db = await connect({ applicationName: 'start', poolSize: 2, onProgress: complain });
+  const running: Supervised[] = [];
+  const states = () => running.map(({ state }) => state);
   try {
-    await db.use(app.seed);
-    if (closing.aborted) return;
-    const { server, port } = await listen(app.serve(db, closing), { host, preferred });
-    if (port !== preferred) say(`Port ${preferred} is taken; using ${port}.`);
-    say(`The ${app.name} is open at http://${host === '127.0.0.1' ? 'localhost' : host}:${port} (Ctrl-C closes it).`);
-    const bell = await startBell(bellPort, say);
+    const front = isAll ? await openFront({ db, closing, samples, states }) : undefined;
+    const bell = await freePort(portFrom('BELL_PORT', BELL.port!));
+    running.push(supervise(BELL, { PORT: String(bell) }));
+    for (const program of samples.flatMap(({ programs }) => programs)) {
+      const port = program.port && portOf(program, isAll);
+      running.push(supervise(program, { ...(port && { PORT: String(port) }), BELL_URL: `http://127.0.0.1:${bell}` }));
+    }
     if (!closing.aborted) await once(closing, 'abort');
     say('\nClosing.');
-    await Promise.all([close(server), bell.stop()]);
+    if (front) await close(front);
   } finally {
+    await Promise.all(running.map((one) => one.stop()));
     await db.close();
   }
 }
 
-/** Aborted by Ctrl-C and its like; a second one ends the process at once, as if nobody heard. */
-function closingSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
-  return controller.signal;
+async function openFront(options: FrontPage): Promise<Server> {
+  const host = process.env.HOST || '127.0.0.1';
+  const preferred = portFrom('PORT', FRONT_PORT);
+  const { server, port } = await listen(frontPage(options) as RequestListener, { host, preferred });
+  if (port !== preferred) say(`Port ${preferred} is taken; using ${port}.`);
+  say(`Everything is at http://${host === '127.0.0.1' ? 'localhost' : host}:${port} (Ctrl-C ends it).`);
+  return server;
 }
 
-/** Ends the connections too, for browsers keep theirs open. */
-async function close(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeAllConnections();
-  await closed;
+/** One application alone serves at PORT, like any program. */
+const portOf = ({ portVariable, port }: Program, isAll: boolean): number =>
+  portFrom(isAll ? portVariable! : 'PORT', port!);
+
+function supervise({ name, script }: Program, own: NodeJS.ProcessEnv): Supervised {
+  const { PORT: _ofThis, ...inherited } = process.env;
+  return new Supervised({ name, script: scriptOf(script), env: { ...inherited, ...own } }, say);
 }
 
-if (require.main === module) {
-  start(process.argv[2]).catch((error: unknown) => {
-    complain(
-      error instanceof BellwetherError ? `npm start: ${error.message}` : String((error as Error).stack ?? error),
-    );
-    process.exitCode = 1;
-  });
+const scriptOf = (script: string): string => join(__dirname, `${script}.js`);
+
+const wanted = process.argv[2];
+const built = SAMPLES.filter(({ programs }) => programs.every(({ script }) => existsSync(scriptOf(script))));
+const chosen = wanted === undefined ? built : built.filter(({ name }) => name === wanted);
+if (chosen.length === 0) {
+  const names = built.map(({ name }) => name).join(', ');
+  complain(`npm start: there is no sample application "${wanted}". There are: ${names}.`);
+  process.exitCode = 2;
+} else {
+  runProcess('npm start', (closing) => start(chosen, wanted === undefined, closing));
 }

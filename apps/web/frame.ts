@@ -32,7 +32,8 @@ export interface Site<U extends User = User> {
   readonly nameOf?: ((user: U) => string) | undefined;
   readonly profilePath?: ((user: U) => string) | undefined;
   readonly registerPath?: string | undefined;
-  readonly hasApi?: boolean;
+  /** At the foot of each page. */
+  readonly links?: readonly NavLink[];
 }
 
 /** @param visit undefined when the request failed before it was known whose it is */
@@ -61,10 +62,7 @@ export function frame<U extends User>(site: Site<U>, page: Page, visit: Visit<U>
       </main>
       <footer>
         <p>${site.footer ?? 'A sample application of Bellwether.'}</p>
-        <p>
-          <a href="/transactions">Transactions</a>${site.hasApi && html` · <a href="/api">API</a>`} ·
-          <a href="/health">Health</a>
-        </p>
+        <p>${(site.links ?? []).map(({ href, label }) => html`<a href="${href}">${label}</a> `)}</p>
       </footer>
     </body>
   </html>`.toString()}`;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
-import { BellwetherError, currentTransaction } from 'bellwether';
-import type { Database } from 'bellwether';
-import { listen, notify } from './live-wire';
+import { BellwetherError, currentTransaction, notify } from 'bellwether';
+import type { Database, Listening } from 'bellwether';
 import { logFailure } from './problem';
 
 const CHANNEL = 'live';
@@ -57,14 +56,15 @@ export class LiveHub {
   /** The first is where this process began to listen; it is nobody's. */
   readonly #events: LiveEvent[] = [];
   readonly #subscribers = new Set<Subscriber>();
+  readonly #listening: Promise<Listening>;
   #isOver = false;
 
   constructor(db: Database, closing: AbortSignal) {
     this.#beginAnew();
-    const listening = db.use(() =>
-      listen(db, CHANNEL, (payload) => this.#hear(payload), { onGap: () => this.#beginAnew() }),
-    );
-    listening.catch(logFailure);
+    const listening = (this.#listening = db.listen(CHANNEL, (payload) => this.#hear(payload), {
+      onGap: () => this.#beginAnew(),
+    }));
+    listening.then(() => this.#beginAnew()).catch(logFailure); // before, something may have been missed
     const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
     const close = () => {
       this.#isOver = true;
@@ -79,6 +79,11 @@ export class LiveHub {
   /** The last event that was heard here: a page that is made now shows what it told. */
   get latest(): string {
     return this.#events.at(-1)!.id; // the first is always there
+  }
+
+  /** Settles when everything that is published from then on will be heard. */
+  get ready(): Promise<unknown> {
+    return this.#listening;
   }
 
   /** Whether anybody would hear of it here. */

@@ -5,7 +5,7 @@ import type { Database } from 'bellwether';
 import { inProject } from '../project';
 import type { Api } from './api';
 import { serveApi } from './api-server';
-import type { Site } from './frame';
+import type { NavLink, Site } from './frame';
 import { addHealth } from './health';
 import { LiveHub, topicFilter } from './live';
 import { Pages, visitOf } from './pages';
@@ -20,7 +20,7 @@ import { addTransactions, TRANSACTIONS_TOPIC } from './transactions-page';
 import { Visit } from './visit';
 import type { User } from './visit';
 
-export interface WebApp<U extends User> extends Omit<Site<U>, 'nameOf' | 'profilePath' | 'registerPath' | 'hasApi'> {
+export interface WebApp<U extends User> extends Omit<Site<U>, 'nameOf' | 'profilePath' | 'registerPath'> {
   readonly db: Database;
   /** Aborted when the application closes: streams end. */
   readonly closing?: AbortSignal | undefined;
@@ -48,9 +48,10 @@ export function webApp<U extends User = User>(options: WebApp<U>): Express {
   const { db, closing = new AbortController().signal, accounts, conflicts = new Set<string>(), api } = options;
   const around: Around<U> = options.around ?? ((_visit, work) => work());
   const hub = new LiveHub(db, closing);
-  const site: Site<U> = { ...options, ...accounts, hasApi: api !== undefined };
+  const site: Site<U> = { ...options, ...accounts, links: [...linksOf(options), ...(options.links ?? [])] };
   const pages = new Pages<U>({ site, conflicts, around, hub });
   const app = express();
+  app.locals.hub = hub;
   app.disable('x-powered-by').set('trust proxy', 'loopback');
   app.use(securityHeaders, sameSiteOnly);
   app.use('/web', express.static(inProject('apps', 'web', 'public'), { maxAge: 0 }));
@@ -74,6 +75,12 @@ export function webApp<U extends User = User>(options: WebApp<U>): Express {
   startSweeping(db, closing);
   return app;
 }
+
+const linksOf = <U extends User>({ api }: WebApp<U>): readonly NavLink[] => [
+  { href: '/transactions', label: 'Transactions' },
+  ...(api ? [{ href: '/api', label: 'API' }] : []),
+  { href: '/health', label: 'Health' },
+];
 
 /** Begun when something is to be kept; until then there is no cookie. */
 function sessions(db: Database, name: string): RequestHandler {

@@ -14,6 +14,7 @@ import type { Refusal } from '../../../apps/web/forms';
 import { html } from '../../../apps/web/html';
 import { readText } from '../../../apps/web/input';
 import { publish } from '../../../apps/web/live';
+import type { LiveHub } from '../../../apps/web/live';
 import { checkNewPassword, hashPassword } from '../../../apps/web/passwords';
 import { ForbiddenError } from '../../../apps/web/refusals';
 import type { Visit } from '../../../apps/web/visit';
@@ -217,7 +218,9 @@ export interface Serving {
 export async function serveNotes(database: TestDatabase, more: Partial<WebApp<Person>> = {}): Promise<Serving> {
   const db = await connect({ url: database.url, poolSize: 16 });
   const closing = new AbortController();
-  const server: Server = createServer(sampleApp(db, closing.signal, more) as RequestListener);
+  const app = sampleApp(db, closing.signal, more);
+  await (app.locals.hub as LiveHub).ready;
+  const server: Server = createServer(app as RequestListener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
