@@ -1,15 +1,8 @@
 import { sql } from 'bellwether';
 import type { Database } from 'bellwether';
+import type { Finding } from '../web/findings';
 
 // The verdict on the microblog, in SQL: it does not go through the models whose promises it checks.
-
-export interface Finding {
-  readonly rule: string;
-  /** How many breaches. 0: the rule holds. */
-  readonly violations: number;
-  /** The first breach, in words; empty when there is none. */
-  readonly detail: string;
-}
 
 /** Each rule as a query for its breaches, in words. */
 const RULES: Readonly<Record<string, string>> = {
@@ -74,5 +67,3 @@ export async function checkRules(db: Database): Promise<Finding[]> {
   }
   return findings;
 }
-
-export const holds = (findings: readonly Finding[]): boolean => findings.every(({ violations }) => violations === 0);

@@ -91,6 +91,11 @@ export const blocked = transactional({ ...SNAPSHOT, name: 'blocked' }, (userId: 
   Block.where({ blockerId: userId }).order('id', 'desc').include('blocked').page(page),
 );
 
+/** A post with its author. @throws RecordNotFoundError when there is none */
+export const onePost = transactional({ ...SNAPSHOT, name: 'post by key' }, (id: bigint) =>
+  Micropost.include('author').find(id),
+);
+
 /**
  * The conversation that a post is part of: the post that it began with, and a page of the replies, oldest first.
  *

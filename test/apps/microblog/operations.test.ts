@@ -1,6 +1,7 @@
 import { countRoundTrips } from 'bellwether/testing';
 import { connect, sql } from 'bellwether';
-import { audit, checkRules, holds, RULE_NAMES } from '../../../apps/microblog/audit';
+import { audit, checkRules, RULE_NAMES } from '../../../apps/microblog/audit';
+import { allHold } from '../../../apps/web/findings';
 import * as blog from '../../../apps/microblog/operations';
 import { Block } from '../../../models/microblog/block';
 import { Micropost } from '../../../models/microblog/micropost';
@@ -12,7 +13,7 @@ import type { TestMicroblog } from './microblog-database';
 let microblog: TestMicroblog;
 beforeAll(async () => (microblog = await createTestMicroblog({ poolSize: 5 })));
 afterAll(() => microblog.close());
-afterEach(async () => expect(holds(await audit(microblog.db))).toBe(true));
+afterEach(async () => expect(allHold(await audit(microblog.db))).toBe(true));
 
 const follows = (user: User, other: User) => Relationship.where({ followerId: user.id, followedId: other.id }).exists();
 const problemsOf = (promise: Promise<unknown>) =>

@@ -1,6 +1,7 @@
 import { ISOLATION_LEVELS } from 'bellwether';
 import type { Database } from 'bellwether';
-import { audit, holds } from '../../../apps/microblog/audit';
+import { audit } from '../../../apps/microblog/audit';
+import { allHold } from '../../../apps/web/findings';
 import * as blog from '../../../apps/microblog/operations';
 import { Block } from '../../../models/microblog/block';
 import { Micropost } from '../../../models/microblog/micropost';
@@ -26,7 +27,7 @@ const pairOf = (user: User, other: User) => ({ userId: user.id, otherId: other.i
 describe.each([4, 16])('in a pool of %i', (poolSize) => {
   let db: Database;
   beforeAll(async () => (db = await microblog.open({ poolSize })));
-  afterEach(async () => expect(holds(await audit(db))).toBe(true));
+  afterEach(async () => expect(allHold(await audit(db))).toBe(true));
 
   const raced = (name: string, round: () => Promise<void>) => test(name, () => db.use(() => everyRound(ROUNDS, round)));
 

@@ -1,0 +1,11 @@
+import { runApp } from '../web/main';
+import { microblogApp } from './app';
+import { openMicroblog } from './database';
+import { seedIfEmpty } from './seed';
+
+if (require.main === module) {
+  runApp({
+    ...{ name: 'microblog', title: 'The microblog', port: 3003 },
+    ...{ open: openMicroblog, seed: seedIfEmpty, serve: microblogApp },
+  });
+}
