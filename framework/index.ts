@@ -4,8 +4,9 @@ export { sql } from 'kysely';
 
 // Modelling
 export { Model } from './model/model';
-export type { Changes, ModelOf, WithLockOptions } from './model/model';
-export type { RowWait } from './model/lock';
+export type { Changes, ModelOf } from './model/model';
+export type { BulkResult, InsertAllOptions, UpsertAllOptions } from './model/bulk-options';
+export type { RowWait, WithLockOptions } from './model/lock';
 export type { SaveOptions } from './model/save';
 export type { ConflictOptions, DestroyOptions, PreconditionOptions } from './model/conflict';
 export { assertIfMatch, etagOf, isFresh } from './model/etag';

@@ -15,7 +15,7 @@ import { narrowed, parentsFor, polymorphicParentsOf } from './polymorphic';
 export const MUST_EXIST = { code: 'required', message: 'must exist' } as const;
 
 /** The required parents for which no key is given, and those whose model nobody knows. */
-export function missingParents(schema: ModelSchema, state: RecordState): Problem[] {
+function missingParents(schema: ModelSchema, state: RecordState): Problem[] {
   const isMissing = ({ isOptional, foreignKey }: Association) =>
     !isOptional && (state.get(foreignKey.property) ?? null) === null;
   const isUnclear = (parent: PolymorphicParent) => {
@@ -30,6 +30,21 @@ export function missingParents(schema: ModelSchema, state: RecordState): Problem
     ...[...polymorphicParentsOf(schema).values()].filter(isUnclear),
   ];
   return missing.map(({ property }) => ({ attribute: property, ...MUST_EXIST }));
+}
+
+/** A missing parent is a problem of the association, not of the attribute that would hold its key. */
+export function withMissingParents(
+  schema: ModelSchema,
+  state: RecordState,
+  problems: readonly Problem[],
+): readonly Problem[] {
+  const missing = missingParents(schema, state);
+  if (missing.length === 0) return problems;
+  const keys = keyAttributes(
+    schema,
+    missing.map(({ attribute }) => attribute),
+  );
+  return [...problems.filter(({ attribute, code }) => !(code === 'required' && keys.includes(attribute))), ...missing];
 }
 
 /** The parents that a write refers to anew: they must be there, and stay until it is committed. */

@@ -30,6 +30,12 @@ export function hasCallbacks(schema: ModelSchema, stages: readonly Stage[]): boo
   return stages.some((stage) => callbacksOf(schema, stage).length > 0) || schema.facts('outcomeCallback').length > 0;
 }
 
+/** Whether code of the model's runs before a row is written, which may look at the rows before it. */
+export function hasCallbacksBefore(schema: ModelSchema): boolean {
+  const before = (['save', 'create'] as const).flatMap((stage) => callbacksOf(schema, stage));
+  return callbacksOf(schema, 'validation').length > 0 || before.some(({ moment }) => moment !== 'after');
+}
+
 /** Runs `operation` with the callbacks of `stage` before, around and after it. */
 export function withCallbacks(
   schema: ModelSchema,

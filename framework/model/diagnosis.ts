@@ -17,6 +17,7 @@ import {
 } from '../validation/constraints';
 import type { Problem } from '../validation/errors';
 import type { CheckFact, UniqueFact } from '../validation/facts';
+import { rowJson } from './row-json';
 
 /** A rule that may be broken, and SQL over the row called `candidate` that says whether it is. */
 interface Suspicion {
@@ -101,7 +102,7 @@ function knownColumns({ columns }: ModelSchema, state: RecordState): Column[] {
 function lookStatement(schema: ModelSchema, state: RecordState, suspicions: readonly Suspicion[]): RawBuilder<unknown> {
   const table = sql.table(schema.table);
   const known = sql.join(knownColumns(schema, state).map(({ name }) => sql.ref(`row.${name}`)));
-  const given = sql`${JSON.stringify(givenValues(schema, state))}::jsonb`;
+  const given = sql`${rowJson(schema, state)}::jsonb`;
   const source = isUpdate(state)
     ? sql`${table} as stored, jsonb_populate_record(stored, ${given}) as row
         where ${sql.ref(`stored.${schema.primaryKey.name}`)} = ${encodedKey(schema, state)}`
@@ -139,23 +140,4 @@ function candidateOf(schema: ModelSchema): RawBuilder<unknown> {
 
 function encodedKey({ primaryKey }: ModelSchema, state: RecordState): unknown {
   return primaryKey.type.encode(state.stored[primaryKey.property]);
-}
-
-/** As JSON whose texts PostgreSQL reads by each column's own type. */
-function givenValues(schema: ModelSchema, state: RecordState): Record<string, unknown> {
-  const given = schema.columns.filter(({ property }) => state.assigned[property] !== undefined);
-  return Object.fromEntries(given.map((column) => [column.name, jsonOf(column, state.assigned[column.property])]));
-}
-
-function jsonOf({ type }: Column, value: unknown): unknown {
-  if (value === null) return null;
-  const encoded = type.encode(value);
-  if (type.name === 'jsonb') return JSON.parse(encoded as string);
-  if (!Array.isArray(encoded)) return textOf(encoded);
-  const element = type.name === 'jsonb[]' ? (item: unknown): unknown => JSON.parse(item as string) : textOf;
-  return encoded.map((item: unknown) => (item === null ? null : element(item)));
-}
-
-function textOf(value: unknown): string {
-  return Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : String(value);
 }

@@ -175,16 +175,31 @@ export class ShadowedAttributeError extends BellwetherError {
   }
 }
 
-/** A record is to be found or created by a key that no rule makes unique. */
+/** Nothing stands beneath the rule by which rows are to be told from those that are there. */
+export class UnindexedRuleError extends BellwetherError {
+  override readonly code = 'E_UNINDEXED_RULE';
+  override readonly recovery = 'fix-the-setup';
+
+  constructor(model: string, attributes: readonly string[], cause: unknown) {
+    super({
+      what: `${model}: no unique index is beneath the rule over ${attributes.join(', ')}.`,
+      remedy: 'Put it there; `bellwether db verify` prints the SQL.',
+      details: { model, attributes },
+      cause,
+    });
+  }
+}
+
+/** Rows are to be told from others by a key that no rule makes unique. */
 export class NoUniqueRuleError extends BellwetherError {
   override readonly code = 'E_NO_UNIQUE_RULE';
   override readonly recovery = 'fix-the-code';
 
   constructor(model: string, attributes: readonly string[]) {
     super({
-      what: `${model}.findOrCreateBy was given ${attributes.join(', ') || 'nothing'} as key; two callers at once could both create it.`,
+      what: `${model} has no @Unique rule over ${attributes.join(', ') || 'nothing'}; two callers at once could both create such a row.`,
       remedy:
-        'Give exactly the attributes of a @Unique rule, none of them null, and all others as values; the rule cannot be deferred.',
+        'Give exactly the attributes of a @Unique rule; to findOrCreateBy none of them null, and all others as values. The rule cannot be deferred.',
       details: { model, attributes },
     });
   }

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { RecordState } from '../attributes/record-state';
 import { STATE } from '../attributes/record-state';
-import { associationsOf } from '../associations/association';
 import { recordModelOf } from '../associations/record-model';
 import { SerializationFailureError, UniqueViolationError } from '../database/errors';
 import type { Query } from '../query/query';
@@ -9,13 +8,12 @@ import type { ModelSchema } from '../schema/model-schema';
 import { isAtLeast } from '../theory/isolation';
 import { currentSession } from '../transaction/current';
 import { RetriesExhaustedError } from '../transaction/errors';
-import { keyRule } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
 import type { UniqueFact } from '../validation/facts';
-import { NoUniqueRuleError } from './errors';
 import { newRecord } from './instantiate';
 import type { RecordObject } from './record';
 import { refusedState, saveRecord } from './save';
+import { ruleOver } from './unique-rule';
 
 /** How often a row may be there when it is to be created and gone when it is looked for. Each takes two others. */
 const MOST_ROUNDS = 100;
@@ -30,7 +28,7 @@ const MOST_ROUNDS = 100;
 export async function findOrCreate(schema: ModelSchema, key: object, values: object): Promise<RecordObject> {
   const begunAt = performance.now();
   const { [STATE]: asGiven } = newRecord(schema, key) as RecordObject;
-  const rule = ruleOver(schema, key, asGiven);
+  const rule = ruleFor(schema, key, asGiven);
   let found = await rowLike(schema, rule, asGiven);
   for (let round = 1; !found; round++) {
     const record = newRecord(schema, { ...values, ...key }) as RecordObject;
@@ -49,16 +47,11 @@ export async function findOrCreate(schema: ModelSchema, key: object, values: obj
 }
 
 /** @throws NoUniqueRuleError without a rule over exactly the attributes of the key: nothing would decide a race */
-function ruleOver(schema: ModelSchema, key: object, state: RecordState): UniqueFact {
-  const given = Object.keys(key).map((name) => associationsOf(schema).get(name)?.foreignKey.property ?? name);
-  const isNull = given.some((property) => (state.get(property) ?? null) === null);
-  const rule = [...schema.facts('unique'), keyRule(schema)].find((one) => {
-    const attributes = [one.property, ...one.scope];
-    const isOverKey = attributes.length === given.length && attributes.every((attribute) => given.includes(attribute));
-    return isOverKey && !one.isDeferred && !(isNull && one.nulls === 'distinct');
+function ruleFor(schema: ModelSchema, key: object, state: RecordState): UniqueFact {
+  return ruleOver(schema, Object.keys(key), (rule, attributes) => {
+    const isNull = attributes.some((property) => (state.get(property) ?? null) === null);
+    return !(isNull && rule.nulls === 'distinct');
   });
-  if (!rule) throw new NoUniqueRuleError(schema.name, given);
-  return rule;
 }
 
 async function rowLike(schema: ModelSchema, rule: UniqueFact, state: RecordState): Promise<RecordObject | undefined> {

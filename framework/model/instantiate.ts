@@ -1,6 +1,6 @@
-import type { RecordState } from '../attributes/record-state';
-import { STATE } from '../attributes/record-state';
-import type { ModelSchema } from '../schema/model-schema';
+import { frozenCopy } from '../attributes/deep-freeze';
+import { RecordState, STATE } from '../attributes/record-state';
+import type { Column, ModelSchema } from '../schema/model-schema';
 import { assertNotShadowed, assignAll } from './record';
 import type { RecordObject } from './record';
 
@@ -14,6 +14,14 @@ export function takePendingState(): RecordState | undefined {
   const state = pending;
   pending = undefined;
   return state;
+}
+
+/** Of a record without a row: what its columns begin with. */
+export function freshState({ columns }: ModelSchema): RecordState {
+  const initial = columns.filter((column) => column.initial !== undefined);
+  if (initial.length === 0) return RecordState.fresh();
+  const value = ({ initial: make, type }: Column) => (type.isFrozen ? frozenCopy(make!()) : make!());
+  return RecordState.fresh(Object.fromEntries(initial.map((column) => [column.property, value(column)])));
 }
 
 /** Makes the record of a row. */

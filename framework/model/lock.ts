@@ -10,10 +10,19 @@ import { runSelect } from '../query/run-select';
 import type { ColumnType } from '../schema/column-types';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
+import type { TransactionOptions } from '../transaction/options';
 import { RecordChangedError, RecordDestroyedError, RecordNotSavedError } from './errors';
 import { instantiate } from './instantiate';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
+
+/** How a row is locked, and the transaction that holds the lock. */
+export interface WithLockOptions extends TransactionOptions {
+  /** Default `for update`. */
+  readonly strength?: LockStrength;
+  /** Default: until it is there. */
+  readonly wait?: RowWait;
+}
 
 /** What to do when somebody else has the row: one that is named cannot be skipped. */
 export type RowWait = Exclude<LockWait, 'skip locked'>;

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import type { Expression, SqlBool } from 'kysely';
 import type { Change } from '../attributes/record-state';
-import { RecordState, STATE } from '../attributes/record-state';
+import type { RecordState } from '../attributes/record-state';
+import { STATE } from '../attributes/record-state';
 import type { AssociationName, AttributeName, AttributeValues, RecordMembers } from '../attributes/types';
-import { frozenCopy } from '../attributes/deep-freeze';
 import { AssociationOwner } from '../associations/handles';
 import { recordModelOf } from '../associations/record-model';
 import type { Condition, ConditionBuilder, Conditions, Operand, Operator } from '../query/conditions';
@@ -11,12 +11,9 @@ import type { LoadedBy } from '../query/included';
 import type { Direction } from '../query/ordering';
 import type { LockStrength, LockWait } from '../query/plan';
 import type { Query } from '../query/query';
-import { Decimal } from '../schema/column-types';
-import type { Column, ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
 import { currentSession, currentSessionIfAny } from '../transaction/current';
 import { unsafeReads } from '../transaction/held-reads';
-import type { TransactionOptions } from '../transaction/options';
 import type { Transaction } from '../transaction/transaction';
 import { ValidationError } from '../validation/errors';
 import type { RecordErrors } from '../validation/errors';
@@ -28,11 +25,15 @@ import type { CounterName } from './count';
 import './deferred';
 import './record-model';
 import type { DestroyOptions } from './conflict';
+import { insertAll, upsertAll } from './bulk-insert';
+import type { BulkResult, InsertAllOptions, UpsertAllOptions } from './bulk-options';
+import { createAll } from './create-all';
 import { destroyRecord } from './destroy';
 import { findOrCreate } from './find-or-create';
-import { newRecord, takePendingState } from './instantiate';
-import type { RowWait } from './lock';
+import { freshState, newRecord, takePendingState } from './instantiate';
+import type { RowWait, WithLockOptions } from './lock';
 import { lockRecord, lockRecords, readAgain, rowLockOf } from './lock';
+import { asJson, inspected } from './presentation';
 import { assignAll, errorsOf, schemaOfRecord } from './record';
 import { saveRecord, validate } from './save';
 import type { SaveOptions } from './save';
@@ -44,14 +45,6 @@ export interface ModelOf<T extends Model> {
 }
 
 type Key<T> = T extends { readonly id: infer Id } ? Id : unknown;
-
-/** How a row is locked, and the transaction that holds the lock. */
-export interface WithLockOptions extends TransactionOptions {
-  /** Default `for update`. */
-  readonly strength?: LockStrength;
-  /** Default: until it is there. */
-  readonly wait?: RowWait;
-}
 
 /**
  * The attributes that were assigned and not yet saved, with their values before and after. Over all properties,
@@ -203,16 +196,11 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
 
   /** The attributes, for JSON: bigints and decimals as text, since JSON numbers cannot hold them. */
   toJSON(): Record<string, unknown> {
-    const { columns, virtuals } = schemaOfRecord(this);
-    const names = [...columns.map(({ property }) => property), ...virtuals];
-    return Object.fromEntries(names.map((name) => [name, forJson(this[STATE].get(name))]));
+    return asJson(schemaOfRecord(this), this[STATE]);
   }
 
   [inspect.custom](_depth: number, options: object): string {
-    const { name, columns } = schemaOfRecord(this);
-    const shown = (value: unknown) => (value instanceof Decimal ? value.toFixed() : value);
-    const values = Object.fromEntries(columns.map(({ property }) => [property, shown(this[STATE].get(property))]));
-    return `${name}${this.isNew ? ' (new)' : ''} ${inspect(values, options)}`;
+    return inspected(schemaOfRecord(this), this[STATE], options);
   }
 
   // The table
@@ -230,6 +218,41 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
   /** Makes a record and saves it. @throws as `save()` does */
   static async create<T extends Model>(this: ModelOf<T>, values: AttributeValues<T>): Promise<T> {
     return (newRecord(modelRegistry.schemaOf(this), values) as T).save();
+  }
+
+  /**
+   * Makes records and saves them, all or none, with validations and callbacks as `create()`, in one INSERT; one by one
+   * where `@Validates` or a callback before it may look at the rows before. @throws ValidationError with each `index`
+   */
+  static async createAll<T extends Model>(this: ModelOf<T>, values: readonly AttributeValues<T>[]): Promise<T[]> {
+    return (await createAll(modelRegistry.schemaOf(this), values)) as T[];
+  }
+
+  /**
+   * Inserts rows, all or none, in one statement for 10,000 of them. Without callbacks, and without validations but of
+   * types, required attributes and parents, and `@Check`; constraints and rules over several rows hold as ever.
+   *
+   * @returns their keys in the order of `rows`; with `onConflict: 'ignore'` those of the rows that were inserted
+   * @throws ValidationError whose problems say by `index` which row is meant; NoUniqueRuleError
+   */
+  static insertAll<T extends Model, const O extends InsertAllOptions<T>>(
+    this: ModelOf<T>,
+    rows: readonly AttributeValues<T>[],
+    options?: O,
+  ): Promise<BulkResult<O, Key<T>>> {
+    return insertAll(modelRegistry.schemaOf(this), rows, options ?? {}) as Promise<BulkResult<O, Key<T>>>;
+  }
+
+  /**
+   * Inserts rows; where one is there already, by the `@Unique` rule over `by`, gives it the attributes `update`.
+   * Otherwise as {@link insertAll}. @returns the keys in the order of `rows`
+   */
+  static upsertAll<T extends Model, const O extends UpsertAllOptions<T>>(
+    this: ModelOf<T>,
+    rows: readonly AttributeValues<T>[],
+    options: O,
+  ): Promise<BulkResult<O, Key<T>>> {
+    return upsertAll(modelRegistry.schemaOf(this), rows, options) as Promise<BulkResult<O, Key<T>>>;
   }
 
   /**
@@ -363,20 +386,6 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
 
 function queryOf<T extends Model>(model: ModelOf<T>): Query<T> {
   return recordModelOf(modelRegistry.schemaOf(model)).query() as unknown as Query<T>;
-}
-
-function freshState({ columns }: ModelSchema): RecordState {
-  const initial = columns.filter((column) => column.initial !== undefined);
-  if (initial.length === 0) return RecordState.fresh();
-  const value = ({ initial: make, type }: Column) => (type.isFrozen ? frozenCopy(make!()) : make!());
-  return RecordState.fresh(Object.fromEntries(initial.map((column) => [column.property, value(column)])));
-}
-
-function forJson(value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Decimal) return value.toFixed(); // its own toJSON would write 1e+21
-  if (Array.isArray(value)) return value.map(forJson);
-  return value;
 }
 
 const RESERVED: readonly string[] = ['then', ...Object.getOwnPropertyNames(Model.prototype)];

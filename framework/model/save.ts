@@ -4,11 +4,10 @@ import { hydratorOf } from '../attributes/hydrator';
 import type { Association } from '../associations/association';
 import {
   adoptParentKeys,
-  keyAttributes,
-  missingParents,
   MUST_EXIST,
   problemOfForeignKey,
   referredParents,
+  withMissingParents,
 } from '../associations/parents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
 import { hasRulesOverRows } from '../consistency/rules-over-rows';
@@ -82,24 +81,9 @@ export async function validate(schema: ModelSchema, record: RecordObject, contex
     adoptParentKeys(schema, record, (property, key) => assign(record, property, key));
     const deed = record[STATE].persistence === 'new' ? 'create' : 'update';
     await validateRecord(schema, record, record[STATE], errors, context === undefined ? [deed] : [deed, context]);
-    addMissingParents(schema, record);
+    errors.replace(withMissingParents(schema, record[STATE], errors.all));
   });
   if (!errors.isEmpty) throw new ValidationError(schema.name, errors.all);
-}
-
-/** A missing parent is a problem of the association, not of the attribute that would hold its key. */
-function addMissingParents(schema: ModelSchema, record: RecordObject): void {
-  const missing = missingParents(schema, record[STATE]);
-  if (missing.length === 0) return;
-  const errors = errorsOf(record);
-  const keys = keyAttributes(
-    schema,
-    missing.map(({ attribute }) => attribute),
-  );
-  errors.replace([
-    ...errors.all.filter(({ attribute, code }) => !(code === 'required' && keys.includes(attribute))),
-    ...missing,
-  ]);
 }
 
 const underWay = new WeakMap<RecordObject, Promise<void>>();
@@ -150,12 +134,16 @@ async function writeNow(
     await refuseUnlessMoved(session, schema, record, state, parents, options);
     return writeNow(session, schema, record, options);
   }
-  const virtuals = Object.fromEntries(
-    schema.virtuals.filter((name) => state.get(name) !== undefined).map((name) => [name, state.get(name)]),
-  );
-  const saved = state.saved(hydratorOf(schema)(row as string[]), virtuals);
+  const saved = savedAs(schema, state, row);
   noteWritten(session, schema, saved.stored, ...(isNew ? [] : [before.stored]));
   record[STATE] = withAssignedSince(saved, before, record[STATE]);
+}
+
+/** After a write that gave back this row. */
+export function savedAs(schema: ModelSchema, state: RecordState, row: readonly unknown[]): RecordState {
+  const virtuals = schema.virtuals.filter((name) => state.get(name) !== undefined);
+  const kept = Object.fromEntries(virtuals.map((name) => [name, state.get(name)]));
+  return state.saved(hydratorOf(schema)(row as string[]), kept);
 }
 
 /** What was assigned while the write was under way is still to be saved. */
@@ -168,7 +156,7 @@ function withAssignedSince(saved: RecordState, before: RecordState, now: RecordS
 }
 
 /** The record itself gets its timestamps with the row that comes back: a write that is refused leaves no trace. */
-function stamped(schema: ModelSchema, state: RecordState, isNew: boolean): RecordState {
+export function stamped(schema: ModelSchema, state: RecordState, isNew: boolean): RecordState {
   const now = new Date();
   return schema.columns
     .filter(({ property, timestamp }) => timestamp !== undefined && !(property in state.assigned))

@@ -8,6 +8,8 @@ export interface Problem {
   readonly code: string;
   /** For people, to stand after the attribute's name: "is taken". */
   readonly message: string;
+  /** Which of several rows that were to be written at once, counted from 0; not there where it cannot be told. */
+  readonly index?: number;
 }
 
 /** What is wrong with a record, by attribute. */
@@ -62,7 +64,7 @@ export class ValidationError extends BellwetherError {
 
   constructor(model: string, problems: readonly Problem[], cause?: unknown) {
     super({
-      what: `${model} is not valid: ${problems.map(sentence).join('; ')}.`,
+      what: `${model} is not valid: ${listed(problems)}.`,
       remedy: 'Show the reasons to whoever sent the values; errors of the record has them by attribute.',
       details: { model, problems },
       ...(cause !== undefined && { cause }),
@@ -76,6 +78,15 @@ export class ValidationError extends BellwetherError {
   }
 }
 
-function sentence({ attribute, message }: Problem): string {
-  return attribute === 'base' ? message : `${attribute} ${message}`;
+function sentence({ attribute, message, index }: Problem): string {
+  const row = index === undefined ? '' : `row ${index}: `;
+  return attribute === 'base' ? `${row}${message}` : `${row}${attribute} ${message}`;
+}
+
+/** Many rows may be wrong; a message is to be read. */
+const MOST_TOLD = 10;
+
+function listed(problems: readonly Problem[]): string {
+  const more = problems.length - MOST_TOLD;
+  return [...problems.slice(0, MOST_TOLD).map(sentence), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }

@@ -39,6 +39,12 @@ export async function validateRecord(
   }
 }
 
+/** Of {@link validateRecord}, what can be told by the values alone, without running code of the model's but `@Check`s. */
+export function valueProblems(schema: ModelSchema, record: object, state: RecordState): Problem[] {
+  const problems = schema.columns.flatMap((column) => typeProblems(schema, column, state));
+  return problems.length > 0 ? problems : checkProblems(schema, record);
+}
+
 function typeProblems(schema: ModelSchema, column: Column, state: RecordState): Problem[] {
   const { property: attribute, type } = column;
   const value = state.get(attribute);
