@@ -182,7 +182,7 @@ async function inParallel(times: number, once: () => Promise<unknown>): Promise<
 }
 
 /** Tries each rule as often as that, on both sides; then takes away whoever took part. */
-export function drill(db: Database, { tries = 40 }: { readonly tries?: number } = {}): Promise<DrillRow[]> {
+export function drill(db: Database, { tries = 20 }: { readonly tries?: number } = {}): Promise<DrillRow[]> {
   return db.use(async () => {
     const rows: DrillRow[] = [];
     for (const trial of TRIALS) {
