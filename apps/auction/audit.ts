@@ -1,15 +1,8 @@
 import { sql } from 'bellwether';
 import type { Database } from 'bellwether';
+import type { Finding } from '../web/findings';
 
 // The verdict on the auction, in SQL: it does not go through the models whose promises it checks.
-
-export interface Finding {
-  readonly rule: string;
-  /** How many breaches. 0: the rule holds. */
-  readonly violations: number;
-  /** The first breach, in words; empty when there is none. */
-  readonly detail: string;
-}
 
 /**
  * Each rule as a query for its breaches. `people` are the users under audit, `lots` what they offer, `standing` the bids
@@ -97,8 +90,6 @@ const RULES: Readonly<Record<string, string>> = {
     where not exists (select from rings where sale_id = sales.id)`,
 };
 
-export const RULE_NAMES = Object.keys(RULES);
-
 /**
  * Checks every rule, on one snapshot.
  *
@@ -124,5 +115,3 @@ export function audit(db: Database, userIds?: readonly bigint[]): Promise<Findin
   };
   return db.snapshot(() => Promise.all(Object.entries(RULES).map(check)));
 }
-
-export const holds = (findings: readonly Finding[]): boolean => findings.every(({ violations }) => violations === 0);

@@ -1,8 +1,10 @@
 import { transactional } from 'bellwether';
 import { Bid } from '../../models/auction/bid';
 import type { Item } from '../../models/auction/item';
+import { publish } from '../web/live';
 import { NotYoursError } from './errors';
 import { fallBack } from './fall-back';
+import { itemTopic } from './topics';
 import { changeWallets } from './wallets';
 import type { Change, UserId } from './wallets';
 
@@ -32,6 +34,7 @@ export const bid = transactional(
     const released = release(item);
     item.assign({ highestBidId: placed.id, highestAmount: amount, leaderId: bidderId, bidCount: item.bidCount + 1 });
     await Promise.all([item.save(), changeWallets([[bidderId, { reserved: amount }], ...released])]);
+    await publish(itemTopic(itemId));
     return placed;
   },
 );
@@ -57,6 +60,7 @@ export const cancelBid = transactional(
     const item = await cancelled.item.load();
     if (item.highestBidId === cancelled.id) await fallBack(item, cancelled);
     else await item.update({ bidCount: item.bidCount - 1 });
+    await publish(itemTopic(item.id));
     return cancelled;
   },
 );

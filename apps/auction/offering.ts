@@ -3,10 +3,12 @@ import type { BellwetherError } from 'bellwether';
 import { Bid } from '../../models/auction/bid';
 import { Item } from '../../models/auction/item';
 import { User } from '../../models/auction/user';
+import { publish } from '../web/live';
 import { release } from './bidding';
 import { AuctionOverError, NotYoursError } from './errors';
 import { concludeItem, remindOfEnd } from './jobs';
 import { tellOfCancelling } from './letters';
+import { itemTopic } from './topics';
 import { changeWallets } from './wallets';
 
 /** How long before the end those who watch are reminded; at most half of the time that is left. */
@@ -76,7 +78,7 @@ export const moveEnd = transactional(
     const running = Item.running().where({ id: itemId, sellerId }).where('endsAt', '<=', endsAt);
     if ((await running.updateAll({ endsAt })) === 0) throw await whyNotChanged(itemId, sellerId);
     const item = await Item.find(itemId);
-    await planEnd(item);
+    await Promise.all([planEnd(item), publish(itemTopic(itemId))]);
     return item;
   },
 );
@@ -97,6 +99,7 @@ export const cancelItem = transactional(
       Bid.where({ itemId, status: 'placed' }).updateAll({ status: 'cancelled' }),
       changeWallets(release(item)),
       tellOfCancelling(item),
+      publish(itemTopic(itemId)),
     ]);
     return item.update({ highestBidId: null, highestAmount: null, leaderId: null, bidCount: 0 });
   },

@@ -3,9 +3,11 @@ import type { BellwetherError } from 'bellwether';
 import { Bid } from '../../models/auction/bid';
 import { Item } from '../../models/auction/item';
 import { Sale } from '../../models/auction/sale';
+import { publish } from '../web/live';
 import { release } from './bidding';
 import { AuctionOverError, NotForBuyNowError, OutOfStockError, OwnItemError } from './errors';
 import { tellOfSale, tellOfNoSale } from './letters';
+import { itemTopic } from './topics';
 import { changeWallets } from './wallets';
 
 /**
@@ -24,6 +26,7 @@ export const conclude = transactional(
   async ({ itemId }: { readonly itemId: bigint }): Promise<Sale | undefined> => {
     const closed = await Item.due().where({ id: itemId }).updateAll({ status: 'closed', closedAt: new Date() });
     if (closed === 0) return undefined;
+    await publish(itemTopic(itemId));
     const item = await Item.find(itemId);
     if (item.isReserveMet) return sellToHighest(item);
     await Promise.all([changeWallets(release(item)), tellOfNoSale(item)]);
@@ -81,7 +84,7 @@ export const buyNow = transactional(
       ]),
       isLast && Item.where({ id: itemId }).updateAll({ status: 'closed', closedAt: new Date() }),
     ]);
-    await tellOfSale(item, sale);
+    await Promise.all([tellOfSale(item, sale), publish(itemTopic(itemId))]);
     return sale;
   },
 );
