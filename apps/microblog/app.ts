@@ -12,16 +12,27 @@ import { API } from './api';
 import { audit } from './audit';
 import { MIGRATIONS } from './database';
 import { addDrill } from './drill-page';
+import { withGuarantees } from './guarantees';
 import { addPages } from './pages';
 import { profilePath } from './views';
+
+export interface MicroblogOptions {
+  /** Whether pages are read from replicas. Default false. */
+  readonly isReplicated?: boolean;
+}
 
 /**
  * The microblog over HTTP: pages for people, and the same for programs under `/api`.
  *
  * @param closing aborted when the microblog closes
  */
-export function microblogApp(db: Database, closing?: AbortSignal): Express {
+export function microblogApp(
+  db: Database,
+  closing?: AbortSignal,
+  { isReplicated = false }: MicroblogOptions = {},
+): Express {
   return webApp<User>({
+    ...(isReplicated && { around: withGuarantees(db) }),
     ...{ db, closing, name: 'microblog', title: 'Microblog', migrations: MIGRATIONS, api: API },
     publicFolder: inProject('apps', 'microblog', 'public'),
     stylesheet: '/microblog.css',

@@ -78,6 +78,17 @@ export class Visit<U extends User = User> {
     return this.#request.get(name);
   }
 
+  /** A cookie of the application's own; anything at all, for the visitor keeps it. */
+  cookie(name: string): string | undefined {
+    const found = (this.#request.get('cookie') ?? '').split('; ').find((cookie) => cookie.startsWith(`${name}=`));
+    return found?.slice(name.length + 1);
+  }
+
+  /** Out of the reach of scripts, and for as long as the browser is open. @param value as a cookie may hold it */
+  setCookie(name: string, value: string): void {
+    this.#request.res?.cookie(name, value, { httpOnly: true, sameSite: 'lax', secure: this.#request.secure });
+  }
+
   /** Kept in the database as long as the visitor stays. */
   get session(): Partial<SessionData> {
     return this.#request.session;
