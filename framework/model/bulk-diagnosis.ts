@@ -70,10 +70,11 @@ async function broken(
     ${sql.join(queries, sql` union `)} order by bw_row, which limit ${sql.lit(MOST)}`;
   const { sql: text, parameters } = look.compile(offline);
   const answer = await session.executeBehindSavepoint({ text, values: parameters, writes: false });
-  return (answer.rows as [bigint, number][]).map(([row, which]) => ({
+  const problems = (answer.rows as [bigint, number][]).map(([row, which]) => ({
     ...suspicions[which]!.problem,
     index: rows[Number(row)]!.index,
   }));
+  return problems.sort((one, other) => one.index - other.index);
 }
 
 /** The rules over columns whose values the rows are given, and not left to the database. */
