@@ -1,6 +1,6 @@
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { Router } from 'express';
-import { assertIfMatch, etagOf } from 'bellwether';
+import { assertIfMatch, etagOf, isFresh } from 'bellwether';
 import type { Database } from 'bellwether';
 import type { AnyRoute, Api, Call } from './api';
 import { apiPage } from './api-page';
@@ -72,7 +72,8 @@ function handlerOf<U extends User>(route: AnyRoute<U>, { db, around }: Setting<U
     });
     await visit.keep();
     response.status(status).set('Cache-Control', 'private, no-cache');
-    if (status === 204) response.end();
+    if (response.locals.isFresh === true) response.status(304).end();
+    else if (status === 204) response.end();
     else response.json(body);
   };
 }
@@ -109,7 +110,10 @@ function callOf<U extends User>(route: AnyRoute<U>, request: Request, response: 
     user: visit.user,
     visit,
     id: (name?: string) => visit.id(name),
-    tag: (record) => void response.set('ETag', etagOf(record)),
+    tag: (record) => {
+      response.set('ETag', etagOf(record));
+      response.locals.isFresh = request.method === 'GET' && isFresh(record, request.get('if-none-match'));
+    },
     assertIfMatch: (record) => assertIfMatch(record, request.get('if-match')),
   } satisfies Omit<Call<U, 'anyone', unknown, unknown>, 'params'> & { params: unknown };
 }
