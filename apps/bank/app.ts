@@ -4,9 +4,7 @@ import type { Database } from 'bellwether';
 import { Customer } from '../../models/bank/customer';
 import { logFailure, problemOf } from '../web/problem';
 import type { Problem } from '../web/problem';
-import { addHealth } from '../web/health';
 import { sameSiteOnly, securityHeaders } from '../web/security';
-import { MIGRATIONS } from './database';
 import { inProject } from '../project';
 import { bankApi, CONFLICTS, transfersOf } from './api';
 import { AttackRuns } from './attack-runs';
@@ -20,6 +18,7 @@ import { overview, statement } from './reading';
 import * as requests from './requests';
 import { statementPage } from './statement-page';
 import type { Request } from './requests';
+import { addWatching } from './watching';
 
 const LATEST_LINES = 200;
 
@@ -35,7 +34,7 @@ export function bankApp(db: Database, signal: AbortSignal = new AbortController(
   app.use(securityHeaders);
   app.use(sameSiteOnly);
   app.use((_request, _response, next) => db.use(next));
-  addHealth(app, { db, name: 'bank', migrations: MIGRATIONS });
+  addWatching(app, db, signal);
   app.use(express.static(inProject('apps', 'bank', 'public'), { maxAge: 0 }));
   app.use('/api', bankApi(db, attacks));
   app.use(new Pages(db, attacks).router());

@@ -34,7 +34,7 @@ export function frame({ title, notice, isFollowed = false }: Frame, body: Conten
         <a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28" />Bellwether Bank</a>
         <nav>
           <a href="/#attack">Attack</a><a href="/#accounts">Accounts</a><a href="/#move">Move money</a
-          ><a href="/#books">Books</a>
+          ><a href="/#books">Books</a><a href="/transactions">Transactions</a>
         </nav>
       </header>
       <main>

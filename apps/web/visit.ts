@@ -24,7 +24,7 @@ export interface User {
 
 type Done = (error: unknown) => void;
 
-/** One request, of one visitor. */
+/** One request, of one visitor; without a session where the application keeps none. */
 export class Visit<U extends User = User> {
   readonly #request: Request;
   #user: U | undefined;
@@ -146,4 +146,4 @@ export class Visit<U extends User = User> {
 }
 
 /** The session without its cookie, which says anew with each request when it ends. */
-const contentOf = ({ cookie: _cookie, ...data }: Partial<SessionData>): string => JSON.stringify(data);
+const contentOf = ({ cookie: _cookie, ...data }: Partial<SessionData> = {}): string => JSON.stringify(data);

@@ -7,18 +7,19 @@ import type { Api } from './api';
 import { serveApi } from './api-server';
 import type { NavLink, Site } from './frame';
 import { addHealth } from './health';
-import { LiveHub, topicFilter } from './live';
-import { Pages, visitOf } from './pages';
+import { LiveHub } from './live';
+import { addLive } from './live-route';
+import { Pages } from './pages';
 import type { Around } from './pages';
 import type { Conflicts, Problem } from './problem';
+import { recognize } from './recognize';
 import { forgeryProtection, sameSiteOnly, securityHeaders } from './security';
 import { SESSION_MS, SessionStore, sessionSecret } from './session-store';
 import { addSignIn } from './sign-in';
 import type { Accounts } from './sign-in';
 import { startSweeping } from './sweep';
-import { addTransactions, TRANSACTIONS_TOPIC } from './transactions-page';
-import { Visit } from './visit';
-import type { User } from './visit';
+import { addTransactions } from './transactions-page';
+import type { User, Visit } from './visit';
 
 export interface WebApp<U extends User> extends Omit<Site<U>, 'nameOf' | 'profilePath' | 'registerPath'> {
   readonly db: Database;
@@ -40,7 +41,6 @@ export interface WebApp<U extends User> extends Omit<Site<U>, 'nameOf' | 'profil
   readonly around?: Around<U>;
 }
 
-const MOST_TOPICS = 50;
 const BODY_LIMIT = '100kb';
 
 /** An application's pages and API over HTTP, with all that they share. Its tables are those of `migrations/web` too. */
@@ -101,30 +101,6 @@ function sessions(db: Database, name: string): RequestHandler {
     made.catch(() => (made = undefined)); // the next request tries again
     (await made)(request, response, next);
   };
-}
-
-/** Finds out who it is. */
-function recognize<U extends User>(accounts: Accounts<U> | undefined, hub: LiveHub): RequestHandler {
-  return async (request, response, next) => {
-    const { userId } = request.session;
-    const { latest } = hub; // before anything is read
-    const user = userId === undefined ? undefined : await accounts?.find(BigInt(userId));
-    response.locals.visit = new Visit<U>(request, user, latest);
-    next();
-  };
-}
-
-/** The topics that the address names, as far as this visitor may hear of them. */
-function addLive<U extends User>(app: Express, { mayHear = () => true }: WebApp<U>, hub: LiveHub): void {
-  app.get('/live', async (request, response) => {
-    const wanted = [request.query.topic ?? []].flat().filter((topic) => typeof topic === 'string');
-    const visit = visitOf<U>(response);
-    const topics = new Set<string>();
-    for (const topic of wanted.slice(0, MOST_TOPICS)) {
-      if (topic === TRANSACTIONS_TOPIC || (await mayHear(topic, visit))) topics.add(topic);
-    }
-    hub.stream(request, response, topicFilter(topics));
-  });
 }
 
 const NOT_FOUND: Problem = {

@@ -205,6 +205,14 @@ test('a form that is accepted leads back, so that a reload does not pay again', 
   expect(page).toContain(`9.00 EUR paid from ${from.account} to ${to.account}.`);
 });
 
+test('its transactions are listed, and its health is told', async () => {
+  await fetch(`${base}/api/customers`);
+  await fetch(base);
+  const page = await (await fetch(`${base}/transactions`)).text();
+  expect(page).toMatch(/<td>overview<\/td>\s*<td>repeatable read<\/td>/);
+  expect(await (await fetch(`${base}/health`)).json()).toMatchObject({ status: 'ok', application: 'bank' });
+});
+
 test.each(['/accounts/999999', '/accounts/x', '/nothing'])('%s is a page that says so', async (path) => {
   const response = await fetch(base + path);
   expect(response.status).toBe(404);
