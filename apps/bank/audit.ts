@@ -1,15 +1,8 @@
 import { sql } from 'bellwether';
 import type { Database } from 'bellwether';
+import type { Finding } from '../web/findings';
 
 // The verdict on the books, in SQL: it does not go through the models whose promises it checks.
-
-export interface Finding {
-  readonly rule: string;
-  /** How many breaches. 0: the rule holds. */
-  readonly violations: number;
-  /** The first breach, in words; empty when there is none. */
-  readonly detail: string;
-}
 
 /**
  * Each rule as a query for its breaches: the account concerned (null for none in particular) and what is wrong. `books`
@@ -97,12 +90,4 @@ export async function checkRules(db: Database, accounts?: readonly bigint[]): Pr
     findings.push({ rule, violations: Number(violations), detail: detail ?? '' });
   }
   return findings;
-}
-
-export const balances = (findings: readonly Finding[]): boolean => findings.every(({ violations }) => violations === 0);
-
-export function describeFindings(findings: readonly Finding[]): string[] {
-  return findings.map(({ rule, violations, detail }) =>
-    violations === 0 ? `  holds   ${rule}` : `  BROKEN  ${rule}: ${violations} time(s); ${detail}`,
-  );
 }

@@ -5,8 +5,9 @@ import { Customer } from '../../models/bank/customer';
 import { Entry } from '../../models/bank/entry';
 import { Movement } from '../../models/bank/movement';
 import { Purchase } from '../../models/bank/purchase';
-import { audit, balances } from './audit';
-import type { Finding } from './audit';
+import { allHold } from '../web/findings';
+import type { Finding } from '../web/findings';
+import { audit } from './audit';
 import { InsufficientFundsError } from './errors';
 import { deposit, openAccount, openCustomer, transfer } from './operations';
 import { unsafeTransfer } from './unsafe';
@@ -133,7 +134,7 @@ export async function judge(
 ): Promise<Verdict> {
   const [from, to] = [await Account.find(fromId), await Account.find(toId)];
   const findings = await audit(db, [fromId, toId]);
-  const booksBalance = balances(findings);
+  const booksBalance = allHold(findings);
   const { tally, transfers } = facts;
   const paidOut = BigInt(tally.paid) * AMOUNT;
   const shouldPay = Math.min(COVERED, transfers);

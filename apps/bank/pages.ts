@@ -1,11 +1,11 @@
 import type { Account } from '../../models/bank/account';
 import { CURRENCIES } from '../../models/bank/currency';
+import { allHold, findingsList } from '../web/findings';
+import type { Finding } from '../web/findings';
 import { html } from '../web/html';
 import type { Content, Html } from '../web/html';
 import { attackPanel } from './attack-panel';
 import type { AttackRun } from './attack-runs';
-import type { Finding } from './audit';
-import { balances } from './audit';
 import { frame, problemIn } from './frame';
 import type { Refusal } from './frame';
 import type { Fields } from '../web/input';
@@ -190,17 +190,10 @@ function booksSection(findings: readonly Finding[]): Html {
   return html`<section id="books">
     <h2>
       The books
-      ${balances(findings) ? html`<span class="stamp good">balance</span>` : html`<span class="stamp bad">do not balance</span>`}
+      ${allHold(findings) ? html`<span class="stamp good">balance</span>` : html`<span class="stamp bad">do not balance</span>`}
     </h2>
     <p class="quiet">Every rule, checked in SQL on one snapshot, as this page was made.</p>
-    <ul class="rules">
-      ${findings.map(
-        ({ rule, violations, detail }) =>
-          html`<li class="${violations === 0 ? 'good' : 'bad'}">
-            ${rule}${violations > 0 && html`<br /><small>${violations}×: ${detail}</small>`}
-          </li>`,
-      )}
-    </ul>
+    ${findingsList(findings)}
   </section>`;
 }
 

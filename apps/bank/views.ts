@@ -5,8 +5,8 @@ import type { Product } from '../../models/bank/product';
 import type { Purchase } from '../../models/bank/purchase';
 import type { Currency } from '../../models/bank/currency';
 import type { AttackRun } from './attack-runs';
-import type { Finding } from './audit';
-import { balances } from './audit';
+import { allHold } from '../web/findings';
+import type { Finding } from '../web/findings';
 import { AMOUNT, COVERED, failures, FUNDS } from './drill';
 import { plainAmount } from './money';
 import type { Statement, Totals } from './reading';
@@ -70,7 +70,7 @@ export const statement = ({ account: of, broughtForward, lines }: Statement): Re
   })),
 });
 
-export const verdictOnBooks = (findings: readonly Finding[]): Record => ({ balance: balances(findings), findings });
+export const verdictOnBooks = (findings: readonly Finding[]): Record => ({ balance: allHold(findings), findings });
 
 export const attack = ({ id, transfers, running, error, variants }: AttackRun): Record => ({
   id,

@@ -1,5 +1,8 @@
-import { audit, balances } from '../../../apps/bank/audit';
-import { runLoad } from '../../../apps/bank/load';
+import { audit } from '../../../apps/bank/audit';
+import { allHold } from '../../../apps/web/findings';
+import { mix } from '../../../apps/bank/mix';
+import type { Stage } from '../../../apps/bank/mix';
+import { runClients } from '../../../apps/load/clients';
 import * as bank from '../../../apps/bank/operations';
 import { statement, totalBalance } from '../../../apps/bank/reading';
 import * as unsafe from '../../../apps/bank/unsafe';
@@ -42,8 +45,7 @@ async function someRound(breaks: () => Promise<boolean>): Promise<void> {
 }
 
 const idsOf = ({ checking, savings }: Holder) => [checking.id, savings.id];
-const auditOf = async (...holders: readonly Holder[]) =>
-  balances(await audit(bankUnderTest.db, holders.flatMap(idsOf)));
+const auditOf = async (...holders: readonly Holder[]) => allHold(await audit(bankUnderTest.db, holders.flatMap(idsOf)));
 const sumOf = ({ customer }: Holder) => Account.where({ customerId: customer.id }).sum('balance');
 
 describe('deposits', () => {
@@ -188,11 +190,15 @@ test('of many who open the same account at once, one does; the others are told o
   }));
 
 test('all operations at once: nothing but refusals, no flicker, and the books balance', async () => {
-  const report = await runLoad({ durationMs: 3000, workers: 16 });
-  expect(report).toMatchObject({ failed: {}, flickers: 0 });
-  expect(Object.keys(report.done)).toHaveLength(9);
-  const findings = await audit(bankUnderTest.db, report.accountIds);
+  const { db } = bankUnderTest;
+  const stage = (await mix.prepare()) as Stage;
+  const { actions } = await runClients(db, mix, stage, { clients: 16, durationMs: 3000, seed: 1 });
+  expect(Object.keys(actions)).toHaveLength(9);
+  for (const { tookMs, failed } of Object.values(actions)) {
+    expect([tookMs.length > 0, failed]).toEqual([true, {}]);
+  }
+  const findings = await mix.audit(db, stage);
   // The unsafe twins above have oversold products of their own.
   expect(findings.filter(({ violations, detail }) => violations > 0 && !detail.startsWith('product'))).toEqual([]);
-  expect(await Product.find(report.productId)).toMatchObject({ stocked: 50 });
+  expect(await Product.find(BigInt(stage.productId))).toMatchObject({ stocked: 50 });
 });
