@@ -40,7 +40,7 @@ const RULES_APART = 'units sold that were not there';
 function drillPage(latest: Drill | undefined, visit: Visit<User>, refusal?: Refusal): Page {
   const body = html`<h1>Drill</h1>
     <p>
-      Eight bidders struggle for six lots, take bids back, and buy the last units of a seventh, all at once; then each
+      Eight bidders struggle for four lots, take bids back, and buy the last units of a fifth, all at once; then each
       auction is concluded twice. First by the operations as an ordinary ORM would have them, then by those of this
       auction, which declare their rules. SQL counts how often each rule is broken.
     </p>

@@ -9,7 +9,7 @@ import { bid, cancelBid } from './bidding';
 import type { CancelBid, PlaceBid } from './bidding';
 import { offer } from './offering';
 import { addFunds, register } from './people';
-import { nameCategoriesAndRegions } from './seed';
+import { nameCategoriesAndRegions } from './seed-words';
 import { buyNow, conclude } from './selling';
 import type { BuyNow } from './selling';
 import { removeTraces } from './traces';
@@ -45,7 +45,7 @@ export interface Drill {
 }
 
 const BIDDERS = 8;
-const LOTS = 6;
+const LOTS = 4;
 const STOCK = 20;
 const FUNDS = 100_000n;
 

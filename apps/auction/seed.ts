@@ -1,17 +1,14 @@
 import { transactional } from 'bellwether';
-import { Category } from '../../models/auction/category';
-import { Region } from '../../models/auction/region';
 import { User } from '../../models/auction/user';
 import { hashPassword } from '../web/passwords';
 import { bid } from './bidding';
 import { offer } from './offering';
 import type { Offer } from './offering';
 import { addFunds, register, watch } from './people';
+import { nameCategoriesAndRegions, SEED_PASSWORD } from './seed-words';
+import type { CATEGORIES } from './seed-words';
 
-export const REGIONS = ['Lowlands', 'Highlands', 'The Coast', 'The Islands', 'The City'] as const;
-export const CATEGORIES = ['Antiques', 'Books', 'Clocks and watches', 'Instruments', 'Maps', 'Odds and ends'] as const;
-/** Of everybody in the small world. */
-export const SEED_PASSWORD = 'correct horse battery staple';
+export { seed } from './bulk-seed';
 
 const PEOPLE = ['ada', 'blaise', 'charles', 'dorothea', 'emmy', 'felix'] as const;
 type Person = (typeof PEOPLE)[number];
@@ -134,9 +131,3 @@ const fill = transactional({ isolation: 'serializable', name: 'seed' }, async (p
   }
   return true;
 });
-
-export async function nameCategoriesAndRegions(): Promise<[Category[], Region[]]> {
-  for (const name of CATEGORIES) await Category.findOrCreateBy({ name });
-  for (const name of REGIONS) await Region.findOrCreateBy({ name });
-  return [await Category.order('id'), await Region.order('id')];
-}

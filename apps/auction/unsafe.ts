@@ -132,7 +132,7 @@ export const unsafeItemPage = (db: Database, itemId: bigint) =>
   });
 
 function ordinary<T>(db: Database, name: string, body: () => Promise<T>): Promise<T> {
-  return db.transaction({ isolation: 'read committed', name: `unsafe ${name}` }, body);
+  return db.transaction({ isolation: 'read committed', attempts: 3, name: `unsafe ${name}` }, body);
 }
 
 async function readItem(db: Database, id: bigint): Promise<Tables['items']> {

@@ -4,7 +4,7 @@ import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { validate } from '@apidevtools/swagger-parser';
 import { auctionApp } from '../../../apps/auction/app';
-import { nameCategoriesAndRegions } from '../../../apps/auction/seed';
+import { nameCategoriesAndRegions } from '../../../apps/auction/seed-words';
 import { Bid } from '../../../models/auction/bid';
 import { Browser } from '../web/browser';
 import { createTestAuction } from './auction-database';
