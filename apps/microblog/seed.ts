@@ -2,6 +2,8 @@ import { transactional } from 'bellwether';
 import { Micropost } from '../../models/microblog/micropost';
 import { Relationship } from '../../models/microblog/relationship';
 import { User } from '../../models/microblog/user';
+import { seeded } from '../load/mix';
+import type { Random, SeedOptions } from '../load/mix';
 import { hashPassword } from '../web/passwords';
 import { follow, post, register, reply } from './operations';
 import { FOLLOWING, PEOPLE, SAID } from './small-world';
@@ -41,12 +43,6 @@ export async function seedIfEmpty(): Promise<boolean> {
 // A large world, by bulk writes. Who follows and who writes how much is spread as among people: most a little, a few very
 // much (a power law); and it is the same world each time.
 
-export interface SeedOptions {
-  readonly users: number;
-  /** Hears how many rows have been written, of about how many. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
-
 const BATCH = 2_000;
 const MOST_FOLLOWED = 10_000;
 const MOST_POSTS = 500;
@@ -76,7 +72,7 @@ const CLOSINGS = ['.', ', again.', '. What do you think?', ' on the way home.', 
 
 /** Adds users with posts and relationships; they sign in with `PASSWORD`. */
 export async function seed({ users, onProgress = () => {} }: SeedOptions): Promise<void> {
-  const random = randomFrom(20_261_121);
+  const random = seeded(20_261_121);
   const passwordHash = await hashPassword(PASSWORD);
   const series = (await User.query().maximum('id')) ?? 0n; // so that another world can be added to this one
   let done = 0;
@@ -127,8 +123,8 @@ const addPosts = transactional(
   async (authors: readonly bigint[], answerable: readonly bigint[], random: Random): Promise<readonly bigint[]> => {
     const isReply = authors.map(() => answerable.length > 0 && random() * 100 < REPLIES_PER_CENT);
     const rows = authors.map((authorId, n) => {
-      const answered = isReply[n] ? pick(answerable, random) : null;
-      const content = `${pick(OPENINGS, random)} ${pick(THINGS, random)}${pick(CLOSINGS, random)}`;
+      const answered = isReply[n] ? random.pick(answerable) : null;
+      const content = `${random.pick(OPENINGS)} ${random.pick(THINGS)}${random.pick(CLOSINGS)}`;
       return { authorId, content, inReplyToId: answered, conversationId: answered };
     });
     const ids = await Micropost.insertAll(rows);
@@ -169,12 +165,8 @@ function* inBatches<T>(all: Iterable<T>): Generator<T[]> {
   if (batch.length > 0) yield batch;
 }
 
-type Random = () => number;
-
 /** A Pareto distribution's whole part: at least `least`, and the larger `alpha`, the seldomer much more. */
 const paretic = (least: number, alpha: number, random: Random) => Math.floor(least / (1 - random()) ** (1 / alpha));
-
-const pick = <T>(list: readonly T[], random: Random): T => list[Math.floor(random() * list.length)]!; // never empty
 
 /** Fisher and Yates's. */
 function shuffled<T>(all: Iterable<T>, random: Random): T[] {
@@ -184,17 +176,6 @@ function shuffled<T>(all: Iterable<T>, random: Random): T[] {
     [list[n], list[other]] = [list[other]!, list[n]!];
   }
   return list;
-}
-
-/** Numbers from 0 up to 1, the same each time (mulberry32, by Tommy Ettinger). */
-function randomFrom(start: number): Random {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function nameOf(series: bigint, number: number): string {
