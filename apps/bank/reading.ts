@@ -87,14 +87,17 @@ async function otherEnds(accountId: bigint, entries: readonly Entry[]): Promise<
   return new Map(ends.flatMap(([movement, id]) => (byId.has(id) ? [[movement, byId.get(id)!] as const] : [])));
 }
 
+/** The page of a bank with ten thousand customers shows the first of them. */
+const MOST_CUSTOMERS = 50;
+
 export interface Overview {
   readonly customers: readonly { readonly customer: Customer; readonly accounts: readonly Account[] }[];
   readonly products: readonly Product[];
 }
 
-/** Everybody and everything, of one moment. */
+/** The customers that there were first, and what is sold, of one moment. */
 export const overview = transactional({ ...SNAPSHOT, name: 'overview' }, async (): Promise<Overview> => {
-  const customers = await Customer.where({ isDrill: false }).order('id').include('accounts');
+  const customers = await Customer.where({ isDrill: false }).order('id').limit(MOST_CUSTOMERS).include('accounts');
   const products = await Product.order('id');
   return {
     customers: customers.map((customer) => ({

@@ -1,6 +1,10 @@
 import { transactional } from 'bellwether';
+import { Account } from '../../models/bank/account';
 import { Customer } from '../../models/bank/customer';
+import { Entry } from '../../models/bank/entry';
+import { Movement } from '../../models/bank/movement';
 import { Product } from '../../models/bank/product';
+import type { SeedOptions } from '../load/mix';
 import { deposit, openAccount } from './operations';
 
 const CUSTOMERS = [
@@ -30,3 +34,38 @@ export const seedIfEmpty = transactional({ isolation: 'serializable', name: 'see
   }
   return true;
 });
+
+const BATCH = 1_000;
+const FUNDS = { checking: 100_000n, savings: 500_000n } as const;
+const KINDS = ['checking', 'savings'] as const;
+
+/** Adds customers, each with money in both accounts, booked like any other: a thousand of them in five statements. */
+export async function seed({ users, onProgress }: SeedOptions): Promise<void> {
+  for (let done = 0; done < users; done += BATCH) {
+    const count = Math.min(BATCH, users - done);
+    await seedBatch(Array.from({ length: count }, (_, index) => `Customer ${done + index + 1}`));
+    onProgress?.(done + count, users);
+  }
+}
+
+const seedBatch = transactional(
+  { isolation: 'read committed', name: 'seed' },
+  async (names: readonly string[]): Promise<void> => {
+    const cash = await Account.where({ kind: 'cash', currency: 'EUR', customerId: null }).firstOrFail();
+    const customers = await Customer.insertAll(names.map((name) => ({ name })));
+    const accounts = customers.flatMap((customerId) =>
+      KINDS.map((kind) => ({ customerId, kind, balance: FUNDS[kind] })),
+    );
+    const accountIds = await Account.insertAll(accounts.map((account) => ({ ...account, currency: 'EUR' as const })));
+    const movements = await Movement.insertAll(accounts.map(() => ({ kind: 'deposit' as const })));
+    await Entry.insertAll(
+      accounts.flatMap(({ balance }, index) => {
+        const movementId = movements[index]!; // one for each account
+        return [
+          { movementId, accountId: cash.id, amount: -balance },
+          { movementId, accountId: accountIds[index]!, amount: balance },
+        ];
+      }),
+    );
+  },
+);

@@ -49,7 +49,7 @@ function operationCard(method: string, path: string, operation: Operation): Html
         ([status, response]) =>
           html`<div>
             <dt>${status}</dt>
-            <dd>${schemaNames(response)} ${String(response.description)}</dd>
+            <dd>${String(response.description)} ${schemaNames(response)}</dd>
           </div>`,
       )}
     </dl>

@@ -18,6 +18,8 @@ import type { Accounts } from './sign-in';
 import type { User } from './visit';
 
 interface Setting<U extends User> {
+  /** Name of the one that holds the session. */
+  readonly cookie: string;
   readonly db: Database;
   readonly pages: Pages<U>;
   readonly accounts: Accounts<U> | undefined;
@@ -25,14 +27,14 @@ interface Setting<U extends User> {
   readonly around: Around<U>;
 }
 
-/** In use, or used for something else: with the next key, the same request is accepted. */
+/** Sent again later, it is accepted. */
 const OWN_CONFLICTS = ['E_REQUEST_UNDER_WAY'];
 
 /** Serves the table below `/api`, its description at `/api/openapi.json`, and a page of it at `/api`. */
 export function serveApi<U extends User>(app: Express, api: Api<U>, setting: Setting<U>): void {
   const { pages, accounts } = setting;
   if (accounts) addSessionRoutes(api, accounts);
-  const description = describeApi(api);
+  const description = describeApi(api, setting.cookie);
   pages.get('/api', () => Promise.resolve(apiPage(description)));
   const router = Router();
   router.get('/openapi.json', (_request, response) => void response.json(description));

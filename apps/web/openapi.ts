@@ -41,8 +41,12 @@ const PROBLEM: JsonSchema = {
   required: ['status', 'title', 'detail', 'remedy', 'code'],
 };
 
-/** The document that OpenAPI 3.1 wants of the table. */
-export function describeApi<U extends User>(api: Api<U>): ApiDescription {
+/**
+ * The document that OpenAPI 3.1 wants of the table.
+ *
+ * @param cookie name of the one that holds the session
+ */
+export function describeApi<U extends User>(api: Api<U>, cookie: string): ApiDescription {
   const schemas: Record<string, JsonSchema> = { Problem: PROBLEM };
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of api.routes) {
@@ -56,7 +60,7 @@ export function describeApi<U extends User>(api: Api<U>): ApiDescription {
     components: {
       schemas,
       securitySchemes: {
-        session: { type: 'apiKey', in: 'cookie', name: 'sid', description: 'What POST /session answers with.' },
+        session: { type: 'apiKey', in: 'cookie', name: cookie, description: 'What POST /session answers with.' },
         csrf: { type: 'apiKey', in: 'header', name: CSRF_HEADER, description: 'For writes, beside the cookie.' },
       },
     },
@@ -76,7 +80,7 @@ function describeRoute<U extends User>(route: AnyRoute<U>, schemas: Record<strin
     ...(body && { requestBody: { required: true, content: json(reference(body, schemas)) } }),
     responses: {
       [answer.status ?? 200]: {
-        description: 'Done.',
+        description: 'It was done.',
         ...(schema && { content: json(schemaOf(schema, schemas)) }),
       },
       ...refusalsOf(route),

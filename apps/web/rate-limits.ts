@@ -33,7 +33,7 @@ export async function countTry(key: string, { most, windowMs }: Limit): Promise<
   await own.where('endsAt', '<=', now).updateAll({ tries: 0, endsAt });
   if ((await own.where('tries', '<', most).increment({ tries: 1 })) === 1) return;
   const [until] = await own.pluck('endsAt');
-  throw new TooManyRequestsError(Math.max(1, Math.ceil(((until ?? endsAt).getTime() - now.getTime()) / 1000)));
+  throw new TooManyRequestsError(Math.max(1, Math.ceil(((until ?? endsAt).getTime() - Date.now()) / 1000)));
 }
 
 /** What was tried has succeeded: it is forgotten that it was tried. */

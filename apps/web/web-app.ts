@@ -61,7 +61,7 @@ export function webApp<U extends User = User>(options: WebApp<U>): Express {
   app.use(sessions(db, options.name), recognize(accounts, hub));
   app.use('/api', express.json({ limit: BODY_LIMIT, strict: false }));
   app.use(express.urlencoded({ extended: false, limit: BODY_LIMIT }), forgeryProtection);
-  if (api) serveApi(app, api, { db, pages, accounts, conflicts, around });
+  if (api) serveApi(app, api, { cookie: cookieOf(options.name), db, pages, accounts, conflicts, around });
   addTransactions(pages, { db, closing, hub });
   addLive(app, options, hub);
   if (accounts) addSignIn(pages, accounts);
@@ -88,7 +88,7 @@ function sessions(db: Database, name: string): RequestHandler {
   let made: Promise<RequestHandler> | undefined;
   const make = async () =>
     session({
-      name: `${name}.sid`,
+      name: cookieOf(name),
       secret: await db.use(sessionSecret),
       store,
       resave: false,
@@ -102,6 +102,8 @@ function sessions(db: Database, name: string): RequestHandler {
     (await made)(request, response, next);
   };
 }
+
+const cookieOf = (name: string): string => `${name}.sid`;
 
 const NOT_FOUND: Problem = {
   status: 404,
