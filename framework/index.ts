@@ -42,7 +42,7 @@ export type { CounterOptions } from './consistency/counter-decorator';
 export * from './consistency/counter-errors';
 
 // Queries
-export type { Query } from './query/query';
+export type { Query, Refinements } from './query/query';
 export type { Condition, ConditionBuilder, Conditions, Operator } from './query/conditions';
 export type { Page, PageOptions } from './query/keyset';
 export type { Direction } from './query/ordering';

@@ -5,12 +5,18 @@ import type { Association } from './association';
 import { joiningProperty } from './association';
 import { recordModelOf } from './record-model';
 
-/** The records at the other end that belong together with these joining values, none where there are none; or with any. */
-export function targetsOf(association: Association, values: readonly unknown[] | 'any'): Query<object> {
+/**
+ * The records at the other end that belong together with these joining values, none where there are none; or with any.
+ *
+ * @param among a query over that model, to be narrowed to these
+ */
+export function targetsOf(
+  association: Association,
+  values: readonly unknown[] | 'any',
+  among: Query<object> = recordModelOf(association.target).query(),
+): Query<object> {
   const condition = values === 'any' ? and(isOfType(association)) : isJoined(association, values);
-  return recordModelOf(association.target)
-    .query()
-    .where(() => condition);
+  return among.where(() => condition);
 }
 
 /** That a record at the other end belongs together with one of these joining values. */

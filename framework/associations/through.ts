@@ -65,27 +65,65 @@ export function throughTargets({ through, source }: ThroughAssociation, owner: o
 }
 
 /**
- * The records at the far end of each owner, each once, by primary key: with one query for the rows in between, which
- * makes no records of them, and one for the records.
+ * The records at the far end of each owner, each once, in the order of `wanted` and by primary key: with one query for
+ * the rows in between, which makes no records of them, and one for the records; with one for both where there is a limit.
  */
 export async function loadThrough(
   owners: readonly object[],
-  { through, source }: ThroughAssociation,
+  association: ThroughAssociation,
+  wanted: Query<object>,
 ): Promise<(owner: object) => readonly object[]> {
+  const { through, source } = association;
   const keys = distinct(owners.map((owner) => joiningValue(through, owner)));
+  const inOrder = wanted.order(source.target.primaryKey.property as never);
+  const { limit, offset } = wanted.plan;
+  const isLimited = limit !== undefined || offset !== undefined;
+  const load = isLimited ? loadLimited : loadAll;
+  const byOwnerKey: ByOwnerKey = keys.length === 0 ? new Map() : await load(association, keys, inOrder);
+  return (owner) => Object.freeze(byOwnerKey.get(joiningValue(through, owner)) ?? []);
+}
+
+type ByOwnerKey = ReadonlyMap<unknown, object[]>;
+
+async function loadAll(
+  { through, source }: ThroughAssociation,
+  keys: readonly unknown[],
+  wanted: Query<object>,
+): Promise<ByOwnerKey> {
   const columns = [joiningProperty(through), joinProperty(source)] as never[];
-  const joins = keys.length === 0 ? [] : ((await targetsOf(through, keys).pluck(...columns)) as unknown[][]);
+  const joins = (await targetsOf(through, keys).pluck(...columns)) as unknown[][];
   const far = distinct(joins.map(([, key]) => key));
-  const inOrder = source.target.primaryKey.property as never;
-  const found = far.length === 0 ? [] : await targetsOf(source, far).order(inOrder);
+  const found = far.length === 0 ? [] : await targetsOf(source, far, wanted);
   const rank = new Map(found.map((record, index) => [record, index]));
   const byFarKey = groupBy(found, (record) => (record as Record<string, unknown>)[joiningProperty(source)]);
-  const byOwnerKey = groupBy(joins, ([key]) => key);
-  return (owner) => {
-    const rows = byOwnerKey.get(joiningValue(through, owner)) ?? [];
-    const records = new Set(rows.flatMap(([, key]) => byFarKey.get(key) ?? []));
-    return Object.freeze([...records].sort((one, other) => rank.get(one)! - rank.get(other)!));
-  };
+  const byOwnerKey = [...groupBy(joins, ([key]) => key)].map(([key, rows]): [unknown, object[]] => {
+    const records = new Set(rows.flatMap(([, farKey]) => byFarKey.get(farKey) ?? []));
+    return [key, [...records].sort((one, other) => rank.get(one)! - rank.get(other)!)];
+  });
+  return new Map(byOwnerKey);
+}
+
+async function loadLimited(
+  { through, source }: ThroughAssociation,
+  keys: readonly unknown[],
+  wanted: Query<object>,
+): Promise<ByOwnerKey> {
+  const { owner, target, typeKey } = through;
+  const ownerColumn = through.kindOf === 'belongsTo' ? through.foreignKey : owner.primaryKey;
+  const found = await targetsOf(source, 'any', wanted).perOwner({
+    owner,
+    ownerColumn,
+    keys: keys.map((key) => ownerColumn.type.encode(key)),
+    column: source.target.column(joiningProperty(source))!.name,
+    through: {
+      table: target.table,
+      ownerColumn: target.column(joiningProperty(through))!.name,
+      column: target.column(joinProperty(source))!.name,
+      ...(typeKey && through.kindOf !== 'belongsTo' && { type: { column: typeKey.column.name, value: typeKey.value } }),
+    },
+  });
+  const kept = groupBy(found, ({ key }) => key);
+  return new Map([...kept].map(([key, rows]) => [key, rows.map(({ record }) => record)]));
 }
 
 /** The attribute of the rows in between that leads on to the far end. */

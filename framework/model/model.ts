@@ -7,10 +7,10 @@ import type { AssociationName, AttributeName, AttributeValues, RecordMembers } f
 import { AssociationOwner } from '../associations/handles';
 import { recordModelOf } from '../associations/record-model';
 import type { Condition, ConditionBuilder, Conditions, Operand, Operator } from '../query/conditions';
-import type { LoadedBy } from '../query/included';
+import type { IncludedBy } from '../query/included';
 import type { Direction } from '../query/ordering';
 import type { LockStrength, LockWait } from '../query/plan';
-import type { Query } from '../query/query';
+import type { Query, Refinements } from '../query/query';
 import { modelRegistry } from '../schema/registry';
 import { currentSession, currentSessionIfAny } from '../transaction/current';
 import { unsafeReads } from '../transaction/held-reads';
@@ -317,10 +317,10 @@ export abstract class Model extends AssociationOwner implements RecordMembers {
     return locked as { -readonly [N in keyof I]: T };
   }
 
-  static include<T extends Model, A extends AssociationName<T>>(
+  static include<T extends Model, const I extends readonly (AssociationName<T> | Refinements<T>)[]>(
     this: ModelOf<T>,
-    ...associations: A[]
-  ): Query<T, T & LoadedBy<T, A>> {
+    ...associations: I
+  ): Query<T, T & IncludedBy<T, I[number]>> {
     return queryOf(this).include(...associations);
   }
 

@@ -13,6 +13,7 @@ import type { Condition } from '../query/conditions';
 import { and, equals, or } from '../query/conditions';
 import { columnOf } from '../query/condition-sql';
 import { InvalidOperandError, InvalidQueryError } from '../query/errors';
+import type { Inclusion } from '../query/included';
 import type { SelectPlan } from '../query/plan';
 import { planFor } from '../query/plan';
 import { Query } from '../query/query';
@@ -58,8 +59,9 @@ class BoundModel implements RecordModel {
     return instantiate(this.#schema, state);
   }
 
-  async preload(records: readonly object[], names: readonly string[]): Promise<void> {
-    for (const name of new Set(names)) await preload(records, associationOf(this.#schema, name)!);
+  async preload(records: readonly object[], inclusions: readonly Inclusion[]): Promise<void> {
+    const refinements = new Map(inclusions.map(({ name, refine }) => [name, refine]));
+    for (const [name, refine] of refinements) await preload(records, associationOf(this.#schema, name)!, refine);
   }
 
   assertAssociation(name: string): void {

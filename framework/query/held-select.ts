@@ -44,8 +44,9 @@ export async function selectHolding(
  * That some row answers to conditions is held by any one that does. Not so in the record's own table: two who rely on
  * one another's row and then write their own would wait in a circle.
  */
-function rowsThatHold({ condition, offset, schema }: SelectPlan, { kind }: Selection, decision: Decision) {
-  if (offset !== undefined || condition === undefined) return undefined;
+function rowsThatHold(plan: SelectPlan, { kind }: Selection, decision: Decision): number | undefined {
+  const { condition, offset, perOwner, schema } = plan;
+  if (offset !== undefined || perOwner !== undefined || condition === undefined) return undefined;
   const keys = keysIn(condition, schema.primaryKey.property);
   if (kind === 'records' || kind === 'attributes') return keys;
   const isAnyEnough = keys !== undefined || schema.table !== decision.table;
@@ -72,8 +73,10 @@ function atLeast(own: Lock | undefined, strength: LockStrength): Lock {
   return own.strength === 'for key share' ? { ...own, strength } : own;
 }
 
-function tablesOf({ schema, fragments }: SelectPlan, decision: Decision, isolation: string): string[] {
+function tablesOf(plan: SelectPlan, decision: Decision, isolation: string): string[] {
+  const { schema, fragments, perOwner } = plan;
   const read = fragments.map((fragment) => tablesRead(fragment.toOperationNode()));
   if (read.includes(undefined)) throw new ReadNotHeldError(decision.table, isolation);
-  return [...new Set([schema.table, ...read.flatMap((tables) => [...tables!])])];
+  const joined = perOwner ? [perOwner.owner.table, ...(perOwner.through ? [perOwner.through.table] : [])] : [];
+  return [...new Set([schema.table, ...joined, ...read.flatMap((tables) => [...tables!])])];
 }

@@ -4,6 +4,7 @@ import { checkTimeoutMs } from '../transaction/lock-wait';
 import type { Condition } from './conditions';
 import { InvalidQueryError } from './errors';
 import type { Ordering } from './ordering';
+import type { PerOwner } from './per-owner';
 
 const WAITS: readonly unknown[] = ['nowait', 'skip locked'];
 export const LOCK_STRENGTHS = ['for update', 'for no key update', 'for share', 'for key share'] as const;
@@ -41,6 +42,8 @@ export interface SelectPlan {
   readonly order: readonly Ordering[];
   readonly limit: number | undefined;
   readonly offset: number | undefined;
+  /** Whose limit and offset these are; undefined for those of the query as a whole. */
+  readonly perOwner: PerOwner | undefined;
   readonly lock: Lock | undefined;
   /** Conditions written in SQL. With any, the statement is compiled anew each time. */
   readonly fragments: readonly Expression<unknown>[];
@@ -55,6 +58,7 @@ export function planFor(schema: ModelSchema): SelectPlan {
     order: [],
     limit: undefined,
     offset: undefined,
+    perOwner: undefined,
     lock: undefined,
     fragments: [],
     isUnbounded: false,

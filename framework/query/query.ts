@@ -1,18 +1,21 @@
 import { sql } from 'kysely';
 import type { Expression, Kysely, SelectQueryBuilder, SqlBool } from 'kysely';
 import { hydratorOf } from '../attributes/hydrator';
-import type { AssociationName, AttributeName } from '../attributes/types';
+import type { AssociationName, AttributeName, RelatedOf } from '../attributes/types';
 import { parseNumeric } from '../schema/text-values';
 import type { Decimal } from '../schema/column-types';
 import { currentSession } from '../transaction/current';
 import { noteWrite } from '../transaction/held-reads';
+import { assertBounded, wholeNumber } from './bounds';
+import type { Amounts, Countable, Numeric, SumOf } from './attribute-kinds';
 import type { ConditionBuilder, Condition, Conditions, Operand, Operator } from './conditions';
 import { and, both, isVacuous, not, or } from './conditions';
 import { columnOf } from './condition-sql';
 import type { AnyTables } from './compiler';
 import { direct } from './compiler';
-import { InvalidQueryError, RecordNotFoundError, UnboundedWriteError } from './errors';
-import type { LoadedBy } from './included';
+import { InvalidQueryError, RecordNotFoundError } from './errors';
+import type { IncludedBy, Inclusion } from './included';
+import { inclusions } from './included';
 import { kyselyOf } from './kysely-driver';
 import type { Page, PageOptions } from './keyset';
 import { beyond, cursorAt, totalOrder } from './keyset';
@@ -22,25 +25,17 @@ import { lockOf } from './plan';
 import type { RowOf } from './row-types';
 import type { Assignment, Selection } from './statements';
 import { buildSelect, deleteStatement, selectStatement, updateStatement } from './statements';
+import type { Owned, PerOwner } from './per-owner';
 import { runSelect } from './run-select';
 import type { BuildWrite, RecordSource } from './source';
-
-type Numeric<T extends object> = {
-  [K in AttributeName<T>]: NonNullable<T[K]> extends number | bigint | Decimal ? K : never;
-}[AttributeName<T>];
-
-/** Attributes whose equal values are the same key of a Map. */
-type Countable<T extends object> = {
-  [K in AttributeName<T>]: NonNullable<T[K]> extends string | number | bigint | boolean ? K : never;
-}[AttributeName<T>];
-
-type Amounts<T extends object> = { readonly [K in Numeric<T>]?: NonNullable<T[K]> };
 
 /** Kysely's builder over the rows of a model, called `self`. */
 export type SelfBuilder<T extends object> = SelectQueryBuilder<{ self: RowOf<T> }, 'self', Record<never, never>>;
 
-type SumOf<T extends object, K extends keyof T> =
-  NonNullable<T[K]> extends Decimal ? Decimal : NonNullable<T[K]> extends bigint ? bigint : number;
+/** What is wanted of associations, by name: `{ replies: (replies) => replies.order('id', 'desc').limit(3) }`. */
+export type Refinements<T extends object> = {
+  readonly [K in AssociationName<T>]?: (query: Query<RelatedOf<T[K]>>) => PromiseLike<object[]>;
+};
 
 /**
  * A query over one model: lazy, immutable, composable, and run by `await`.
@@ -51,10 +46,10 @@ type SumOf<T extends object, K extends keyof T> =
 export class Query<T extends object, R extends object = T> implements PromiseLike<R[]> {
   readonly #source: RecordSource<T>;
   readonly #plan: SelectPlan;
-  readonly #includes: readonly string[];
+  readonly #includes: readonly Inclusion[];
 
   /** @internal */
-  constructor(source: RecordSource<T>, plan: SelectPlan, includes: readonly string[] = []) {
+  constructor(source: RecordSource<T>, plan: SelectPlan, includes: readonly Inclusion[] = []) {
     this.#source = source;
     this.#plan = plan;
     this.#includes = includes;
@@ -104,10 +99,16 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     return this.#with({ lock: lockOf(strength, wait) });
   }
 
-  /** Loads associations with the records, in one query a level: `include('entries', 'branch')`. */
-  include<A extends AssociationName<T>>(...associations: A[]): Query<T, R & LoadedBy<T, A>> {
-    for (const name of associations) this.#source.assertAssociation(name);
-    return new Query<T, R & LoadedBy<T, A>>(this.#source, this.#plan, [...this.#includes, ...associations]);
+  /**
+   * Loads associations with the records, in one query a level: `include('entries', 'branch')`. Refined, only what is
+   * wanted of them, a limit for each record by itself: `include({ entries: (all) => all.order('id', 'desc').limit(3) })`.
+   */
+  include<const I extends readonly (AssociationName<T> | Refinements<T>)[]>(
+    ...associations: I
+  ): Query<T, R & IncludedBy<T, I[number]>> {
+    const added = (associations as readonly (string | object)[]).flatMap(inclusions);
+    for (const { name } of added) this.#source.assertAssociation(name);
+    return new Query<T, R & IncludedBy<T, I[number]>>(this.#source, this.#plan, [...this.#includes, ...added]);
   }
 
   /** Says that a write through this query is meant to touch every row. */
@@ -149,6 +150,19 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     const { rows } = await this.#with({ condition: behind, order, limit: size + 1 }).#run({ kind: 'records' });
     const next = rows.length > size ? cursorAt(schema, order, rows[size - 1]!) : undefined;
     return { records: await this.#recordsOf(rows.slice(0, size)), next };
+  }
+
+  /** @internal */
+  get plan(): SelectPlan {
+    return this.#plan;
+  }
+
+  /** @internal Its limit counts for each owner by itself. A record of several owners is there once for each. */
+  async perOwner(perOwner: PerOwner): Promise<Owned<R>[]> {
+    const { rows } = await this.#with({ perOwner }).#run({ kind: 'records' });
+    const { type } = perOwner.ownerColumn;
+    const records = await this.#recordsOf(rows);
+    return records.map((record, index) => ({ key: type.parse(rows[index]!.at(-1) as string), record }));
   }
 
   async #recordsOf(rows: readonly unknown[][]): Promise<R[]> {
@@ -279,7 +293,7 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
    * @throws DependentRecordsError when a foreign key, or a polymorphic association, refers to one of them
    */
   async deleteAll(): Promise<number> {
-    this.#assertBounded('deleteAll');
+    assertBounded(this.#plan, 'deleteAll');
     return this.#source.deleting(this.#plan, (plan) =>
       this.#write(plan, [], (returned) => deleteStatement(plan, returned)),
     );
@@ -359,7 +373,7 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   }
 
   async #update(method: string, values: object, how: Assignment['how']): Promise<number> {
-    this.#assertBounded(method);
+    assertBounded(this.#plan, method);
     const assignments = Object.entries(values).map(([property, value]) => ({ property, how, value: value as unknown }));
     if (assignments.length === 0) return 0;
     this.#source.assertAssignable(assignments);
@@ -378,22 +392,4 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
       throw this.#source.explain(error);
     }
   }
-
-  #assertBounded(method: string): void {
-    const { condition, fragments, isUnbounded, schema, limit, offset } = this.#plan;
-    if (limit !== undefined || offset !== undefined) {
-      throw new InvalidQueryError({
-        what: `${schema.name}: ${method} cannot be limited; SQL has no such statement.`,
-        remedy: 'Pluck the keys under the limit first, and write with where({ id: keys }).',
-      });
-    }
-    if (condition === undefined && fragments.length === 0 && !isUnbounded) {
-      throw new UnboundedWriteError(schema.name, method);
-    }
-  }
-}
-
-function wholeNumber(what: string, count: number): number {
-  if (Number.isSafeInteger(count) && count >= 0) return count;
-  throw new InvalidQueryError({ what: `${what} is a whole number from 0 upwards.`, remedy: `Check the ${what}.` });
 }

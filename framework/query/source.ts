@@ -2,6 +2,7 @@ import type { RecordState } from '../attributes/record-state';
 import type { Statement } from '../database/statement';
 import type { Column } from '../schema/model-schema';
 import type { Condition, Conditions } from './conditions';
+import type { Inclusion } from './included';
 import type { SelectPlan } from './plan';
 import type { Assignment, RowReference } from './statements';
 
@@ -11,8 +12,8 @@ export type BuildWrite = (returned: readonly Column[]) => Statement;
 /** What a query needs of its model; only `model/` knows classes. */
 export interface RecordSource<T extends object> {
   instantiate(state: RecordState): T;
-  /** Loads the associations named for all records, one query each. */
-  preload(records: readonly T[], associations: readonly string[]): Promise<void>;
+  /** Loads the associations for all records, one query each; of those named twice the last counts. */
+  preload(records: readonly T[], inclusions: readonly Inclusion[]): Promise<void>;
   /** @throws InvalidQueryError when the model has no such association */
   assertAssociation(name: string): void;
   /** Conditions on attributes, and on associations by record or key. */

@@ -8,6 +8,7 @@ import { direct, offline, statementFor } from './compiler';
 import { columnOf, conditionShape, conditionSql } from './condition-sql';
 import type { Condition } from './conditions';
 import type { SelectPlan } from './plan';
+import { eachOwner, isTheirs, perOwnerShape, perOwnerValues } from './per-owner';
 import { lockClause } from './plan';
 import { selected, selectList, valueOf } from './reading';
 
@@ -68,7 +69,12 @@ export function buildSelect(db: Kysely<AnyTables>, plan: SelectPlan, selection: 
   if (plan.limit !== undefined) query = query.limit(sql<number>`${binder.bind(plan.limit)}`);
   if (plan.offset !== undefined) query = query.offset(sql<number>`${binder.bind(plan.offset)}`);
   if (plan.lock) query = query.modifyEnd(sql.raw(lockClause(plan.lock)));
-  return selecting(query, plan, selection, db);
+  const { perOwner } = plan;
+  if (!perOwner) return selecting(query, plan, selection, db);
+  const theirs = query.where(isTheirs(schema.table, perOwner, binder));
+  const rows = selecting(theirs, plan, selection, db) as unknown as RawBuilder<unknown>;
+  const each = eachOwner(rows, perOwner, binder);
+  return { compile: () => each.compile(offline) } as unknown as Select;
 }
 
 function selecting(query: Select, plan: SelectPlan, selection: Selection, db: Kysely<AnyTables>): Select {
@@ -221,13 +227,16 @@ function narrowed<Q extends object>(query: Q, plan: SelectPlan, binder: Binder):
   return narrower as unknown as Q;
 }
 
-function planShape({ schema, condition, order, limit, offset, lock }: SelectPlan, values: unknown[]): string {
+function planShape(plan: SelectPlan, values: unknown[]): string {
+  const { schema, condition, order, limit, offset, perOwner, lock } = plan;
   const where = condition ? conditionShape(schema, condition, values) : '';
   const ordering = order.map(({ property, direction }) => `${property} ${direction}`).join(',');
   if (limit !== undefined) values.push(limit);
   if (offset !== undefined) values.push(offset);
+  if (perOwner) values.push(...perOwnerValues(perOwner));
   const limits = `${limit !== undefined ? 'l' : ''}${offset !== undefined ? 'o' : ''}`;
-  return `${schema.id}|${where}|${ordering}|${limits}|${lock ? lockClause(lock) : ''}`;
+  const owners = perOwner ? perOwnerShape(perOwner) : '';
+  return `${schema.id}|${where}|${ordering}|${limits}|${owners}|${lock ? lockClause(lock) : ''}`;
 }
 
 function encoded(schema: ModelSchema, property: string, value: unknown): unknown {
