@@ -48,7 +48,7 @@ function drillPage(visit: Visit<User>, rows: readonly DrillRow[] | undefined, re
       look whether they may and then do it, in a transaction, as one writes it without further thought. Both things
       happen at the same moment, many times over; then SQL counts how often the rule is broken.
     </p>
-    ${form({ visit, action: '/drill', refusal, submit: rows ? 'Try again' : 'Try it', style: 'stack' }, [])}
+    ${form({ visit, action: '/drill', refusal, submit: rows ? 'Try again' : 'Try it', style: 'inline' }, [])}
     ${rows && resultTable(rows)}`;
   return { title: 'Drill', body };
 }

@@ -46,8 +46,8 @@ export function postCard(post: ShownPost, visit: Visit<User>, { isFocus = false 
       </header>
       <p class="content">${contentOf(content)}</p>
       <footer class="row">
-        ${inReplyToId !== null && html`<a href="${postPath({ id: inReplyToId })}#post-${inReplyToId}">In reply to</a>`}
-        <a href="${postPath(post)}">${visit.user && !isFocus ? 'Reply' : 'Conversation'}</a>
+        ${inReplyToId !== null && html`<a href="${postPath({ id: inReplyToId })}#post-${inReplyToId}">What it answers</a>`}
+        ${!isFocus && html`<a href="${postPath(post)}">${visit.user ? 'Reply' : 'Conversation'}</a>`}
         ${isMine && ownActions(post, visit)}
       </footer>
     </div>
@@ -123,7 +123,7 @@ function standingButtons(path: string, standing: NonNullable<Profile['standing']
     : actionButton({ visit, action: `${path}/follow`, label: 'Follow' });
   const block = isBlocked
     ? actionButton({ visit, action: `${path}/unblock`, label: 'Unblock', style: 'plain' })
-    : actionButton({ visit, action: `${path}/block`, label: 'Block', style: 'danger' });
+    : actionButton({ visit, action: `${path}/block`, label: 'Block', style: 'plain' });
   return html`${(isFollowed || !hasBlocked) && follow} ${block}`;
 }
 
