@@ -1,4 +1,4 @@
-import { MultiBar } from 'cli-progress';
+import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { BellwetherError } from 'bellwether';
 import { applicationsWith, mixOf, seedOf } from './applications';
@@ -10,8 +10,8 @@ async function seedOne(name: string, users: number): Promise<void> {
   if (!seed) return complain(`${name}: has no seed of any size.`);
   const { open } = await mixOf(name);
   const db = await open({ onProgress: complain });
-  const bars = new MultiBar({ format: `${name} {bar} {value} of {total}, {duration_formatted}`, stopOnComplete: true });
-  const bar = bars.create(1, 0);
+  const bar = new SingleBar({ format: `${name} {bar} {value} of {total}`, stopOnComplete: true });
+  bar.start(1, 0);
   const onProgress = (done: number, total: number) => {
     bar.setTotal(total);
     bar.update(done);
@@ -19,7 +19,7 @@ async function seedOne(name: string, users: number): Promise<void> {
   try {
     await db.use(() => seed({ users, onProgress }));
   } finally {
-    bars.stop();
+    bar.stop();
     await db.close();
   }
 }

@@ -167,3 +167,22 @@ test('transactions are listed with what became of them', async () => {
   expect(page).toMatch(/<th scope="row">write<\/th>/);
   expect(page).toMatch(/<td>write<\/td>\s*<td>serializable<\/td>/);
 });
+
+test('while the database does not answer, health says so; and when it does again', async () => {
+  const lone = await createNotesDatabase();
+  const serving = await serveNotes(lone);
+  const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    const health = async () => (await fetch(`${serving.url}/health`)).status;
+    expect(await health()).toBe(200);
+    await database.pool.query(`alter database "${lone.name}" with allow_connections false`);
+    await database.pool.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [lone.name]);
+    expect(await health()).toBe(503);
+    await database.pool.query(`alter database "${lone.name}" with allow_connections true`);
+    expect(await health()).toBe(200);
+  } finally {
+    write.mockRestore();
+    await serving.close();
+    await lone.drop();
+  }
+});
