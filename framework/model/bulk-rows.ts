@@ -58,7 +58,10 @@ const MOST_LENGTH = 8 * 2 ** 20;
  */
 export function batchesOf(schema: ModelSchema, rows: readonly BulkRow[], rule: UniqueFact | undefined): Batch[] {
   const inOrder = rule ? sorted(schema, rows, rule) : rows;
-  const byShape = groupBy(inOrder, ({ state }) => givenProperties(schema, state).join());
+  const optional = schema.columns.filter(({ hasDatabaseDefault }) => hasDatabaseDefault);
+  const byShape = groupBy(inOrder, ({ state: { assigned } }) =>
+    optional.reduce((shape, { property }) => `${shape}${assigned[property] === undefined ? '-' : '+'}`, ''),
+  );
   return [...byShape.values()].flatMap((alike) => chunked(schema, alike));
 }
 

@@ -3,10 +3,12 @@ import type { Column, ModelSchema } from '../schema/model-schema';
 
 /** What is assigned, as JSON by column, whose texts PostgreSQL reads by each column's own type. */
 export function rowJson({ columns }: ModelSchema, { assigned }: RecordState): string {
-  const given = columns.filter(({ property }) => assigned[property] !== undefined);
-  return JSON.stringify(
-    Object.fromEntries(given.map((column) => [column.name, jsonOf(column, assigned[column.property])])),
-  );
+  const row: Record<string, unknown> = {};
+  for (const column of columns) {
+    const value = assigned[column.property];
+    if (value !== undefined) row[column.name] = jsonOf(column, value);
+  }
+  return JSON.stringify(row);
 }
 
 function jsonOf({ type }: Column, value: unknown): unknown {

@@ -143,6 +143,17 @@ describe.each(['read committed', 'repeatable read', 'serializable'] as const)('a
     expect(await one('select count(*) from doctors')).toBe(2);
   });
 
+  test('createAll into one group: its rule holds, and the records are new again', async () => {
+    const meet = barrier(3);
+    const create = (caller: number) =>
+      meet().then(() =>
+        codeOf(Doctor.createAll([0, 1].map((n) => ({ name: `${caller}-${n}`, wardId: 2, onCall: true })))),
+      );
+    const codes = await db.use(() => Promise.all([0, 1, 2].map(create)));
+    expect(codes.sort()).toEqual(['E_INVARIANT_VIOLATION', 'E_INVARIANT_VIOLATION', 'done']);
+    expect(await one('select count(*) from doctors')).toBe(2);
+  });
+
   test('upsertAll that moves rows to another group: the rule of the one that they leave holds', async () => {
     for (let round = 0; round < 5; round++) {
       const [a, b, c] = [`a${round}`, `b${round}`, `c${round}`];

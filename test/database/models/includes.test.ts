@@ -178,12 +178,23 @@ describe('an association that is refined', () => {
     expect((await query.first())!.posts.length).toBe(1);
   });
 
-  test.each(['read committed', 'serializable'] as const)('%s: may be read by a callback', async (isolation) => {
-    await db().transaction({ isolation }, async () => {
+  test.each([
+    ['read committed', ['posts', 'users']],
+    ['repeatable read', ['posts', 'users']],
+    ['serializable', []],
+  ] as const)('%s: read by a callback it stays true until the commit', async (isolation, locked) => {
+    const undone = new Error('undone');
+    const looking = db().transaction({ isolation }, async () => {
       const user = await User.create({ name: 'looks' });
       expect(user.seen).toBe(2);
-      await user.destroy();
+      const { rows } = await database().pool.query<{ name: string }>(
+        `select distinct relation::regclass::text as name from pg_locks where mode = 'ShareRowExclusiveLock'
+          and database = (select oid from pg_database where datname = current_database()) order by name`,
+      );
+      expect(rows.map(({ name }) => name)).toEqual(locked);
+      throw undone;
     });
+    await expect(looking).rejects.toBe(undone);
   });
 });
 
