@@ -186,6 +186,42 @@ describe('the API', () => {
   });
 });
 
+/** Authors of the posts that a stream tells of, until one of `last` is among them. */
+async function authorsTold(stream: Response, last: bigint): Promise<string[]> {
+  const authors: string[] = [];
+  let text = '';
+  for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const events = text.split('\n\n');
+    text = events.pop()!; // what is not whole yet
+    for (const event of events) {
+      const told = /^event: told$[^]*^data: (.*)$/m.exec(event)?.[1];
+      if (told !== undefined) authors.push((JSON.parse(told) as { data: { author: string } }).data.author);
+    }
+    if (authors.includes(String(last))) break;
+  }
+  return authors;
+}
+
+test('the stream of a feed tells of those whom one follows by then, and of nobody else', async () => {
+  const [reader, ann, ben, cai] = [await member(), await member(), await member(), await member()];
+  const post = (who: Member) => who.ask('POST', '/posts', { content: 'hello' });
+  await reader.ask('PUT', `/users/${ann.user.username}/follow`);
+  const stream = await reader.browser.fetch('/feed/events');
+  await post(ann);
+  await post(ben);
+  await reader.ask('PUT', `/users/${ben.user.username}/follow`);
+  await post(ben);
+  await post(reader);
+  await ann.ask('PUT', `/users/${reader.user.username}/block`);
+  await post(ann);
+  await reader.ask('PUT', `/users/${cai.user.username}/follow`);
+  await post(cai);
+  const expected = [ann, ben, cai].map(({ user }) => String(user.id));
+  expect(await authorsTold(stream, cai.user.id)).toEqual(expected);
+  expect((await new Browser(url).fetch('/feed/events')).status).toBe(401);
+});
+
 describe('the pages', () => {
   test('work without scripts, from the first visit to the last', async () => {
     const browser = new Browser(url);
