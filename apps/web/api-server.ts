@@ -1,6 +1,6 @@
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { Router } from 'express';
-import { assertIfMatch, etagOf, isFresh } from 'bellwether';
+import { assertIfMatch, etagOf, isFresh, PreconditionFailedError, StaleRecordError } from 'bellwether';
 import type { Database } from 'bellwether';
 import type { AnyRoute, Api, Call } from './api';
 import { apiPage } from './api-page';
@@ -63,7 +63,9 @@ function handlerOf<U extends User>(route: AnyRoute<U>, { db, around }: Setting<U
     if (route.ifMatch && request.get('if-match') === undefined) throw new PreconditionRequiredError();
     const call = callOf(route, request, response) as Call<U, never, never, never>;
     const answer = async (): Promise<Answer> => {
-      const body = await route.handle(call);
+      const body = await route.handle(call).catch((error: unknown) => {
+        throw route.ifMatch ? asPrecondition(error) : error;
+      });
       return { status: route.answer.status ?? 200, body: body === undefined ? null : body };
     };
     const { status, body } = await around(visit, () => {
@@ -78,6 +80,12 @@ function handlerOf<U extends User>(route: AnyRoute<U>, { db, around }: Setting<U
     else if (status === 204) response.end();
     else response.json(body);
   };
+}
+
+/** Somebody was faster between the look at If-Match and the save: to the client that is the same. */
+function asPrecondition(error: unknown): unknown {
+  if (!(error instanceof StaleRecordError) || error.code !== 'E_STALE_RECORD') return error;
+  return new PreconditionFailedError(String(error.details.model), error.details.key);
 }
 
 interface Repeatable<U extends User> {

@@ -1,5 +1,12 @@
 import type { ErrorRequestHandler, Response } from 'express';
-import { BellwetherError, InvalidOperandError, RecordNotFoundError, StatementError, ValidationError } from 'bellwether';
+import {
+  BellwetherError,
+  InvalidOperandError,
+  RecordNotFoundError,
+  StaleRecordError,
+  StatementError,
+  ValidationError,
+} from 'bellwether';
 import type { Recovery } from 'bellwether';
 import { InvalidFieldsError } from './refusals';
 
@@ -76,6 +83,9 @@ function wordsFor(error: BellwetherError): Pick<Problem, 'detail' | 'remedy'> {
     return { detail: `${sentences.join('; ')}.`, remedy: 'Correct it and send it again.' };
   }
   if (error instanceof RecordNotFoundError) return { detail, remedy: 'Choose one that there is.' };
+  if (error instanceof StaleRecordError) {
+    return { detail: 'Somebody else has changed it since it was read.', remedy: 'Read it again, and decide again.' };
+  }
   if (error instanceof InvalidOperandError || error instanceof StatementError) {
     return { detail: 'A value is out of range, or of the wrong kind.', remedy: 'Correct it and send it again.' };
   }
