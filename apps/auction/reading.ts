@@ -39,9 +39,11 @@ export interface Browse {
   readonly size?: number;
 }
 
-/** What is open, that which ends soonest first. */
+/** What runs, that which ends soonest first. */
 export function browse({ categoryId, regionId, words = '', after, size = 24 }: Browse) {
-  let items = Item.where({ status: 'open' }).order('endsAt');
+  let items = Item.where({ status: 'open' })
+    .whereSql(sql<boolean>`ends_at > now()`)
+    .order('endsAt');
   if (categoryId !== undefined) items = items.where({ categoryId });
   if (regionId !== undefined) items = items.where({ regionId });
   if (words !== '') {
