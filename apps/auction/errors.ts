@@ -1,4 +1,5 @@
 import { BellwetherError } from 'bellwether';
+import { ForbiddenError } from '../web/refusals';
 
 // Refusals of the auction. All are answers to what was asked for: show them to whoever asked.
 
@@ -71,12 +72,9 @@ export class OwnItemError extends BellwetherError {
 }
 
 /** The item or the bid belongs to somebody else. */
-export class NotYoursError extends BellwetherError {
-  override readonly code = 'E_NOT_YOURS';
-  override readonly recovery = 'fix-the-input';
-
+export class NotYoursError extends ForbiddenError {
   constructor(what: string) {
-    super({ what: `The ${what} belongs to somebody else.`, remedy: `Choose a ${what} of your own.` });
+    super(`The ${what} belongs to somebody else.`, `Choose a ${what} of your own.`);
   }
 }
 

@@ -121,7 +121,7 @@ test('an edit holds to the state that was read, and is the seller’s alone', as
   const { etag } = await ask(people.seller, 'GET', `/items/${item}`);
   expect((await ask(people.seller, 'PUT', `/items/${item}`, edit)).status).toBe(428);
   expect((await ask(people.ann, 'PUT', `/items/${item}`, edit, { 'if-match': etag })).body).toMatchObject({
-    code: 'E_NOT_YOURS',
+    code: 'E_FORBIDDEN',
   });
   await ask(people.ann, 'POST', `/items/${item}/bids`, { amount: '10' });
   expect((await ask(people.seller, 'PUT', `/items/${item}`, edit, { 'if-match': etag })).status).toBe(412);

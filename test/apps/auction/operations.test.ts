@@ -109,7 +109,7 @@ describe('cancelling a bid', () => {
     const item = await createItem(seller);
     const first = await place(item, ann, 1_000n);
     const second = await place(item, ben, 1_200n);
-    expect(await codesOf(cancelBid({ bidId: second.id, bidderId: ann.id }))).toEqual(['E_NOT_YOURS']);
+    expect(await codesOf(cancelBid({ bidId: second.id, bidderId: ann.id }))).toEqual(['E_FORBIDDEN']);
     await cancelBid({ bidId: first.id, bidderId: ann.id });
     expect(await codesOf(cancelBid({ bidId: first.id, bidderId: ann.id }))).toEqual(['status settled']);
     await endNow(auction, item);
@@ -205,7 +205,7 @@ describe('offering', () => {
     const [seller, ann] = (await createUsers(2, 5_000n)) as [User, User];
     const item = await createItem(seller);
     const placed = await place(item, ann, 1_000n);
-    expect(await codesOf(cancelItem({ itemId: item.id, sellerId: ann.id }))).toEqual(['E_NOT_YOURS']);
+    expect(await codesOf(cancelItem({ itemId: item.id, sellerId: ann.id }))).toEqual(['E_FORBIDDEN']);
     await cancelItem({ itemId: item.id, sellerId: seller.id });
     expect(await item.reload()).toMatchObject({ status: 'cancelled', bidCount: 0, leaderId: null });
     expect((await placed.reload()).status).toBe('cancelled');
@@ -234,7 +234,7 @@ describe('offering', () => {
     const [seller, ann] = (await createUsers(2)) as [User, User];
     const item = await createItem(seller);
     const later = new Date(item.endsAt.getTime() + 60_000);
-    expect(await codesOf(moveEnd({ itemId: item.id, sellerId: ann.id, endsAt: later }))).toEqual(['E_NOT_YOURS']);
+    expect(await codesOf(moveEnd({ itemId: item.id, sellerId: ann.id, endsAt: later }))).toEqual(['E_FORBIDDEN']);
     expect(await moveEnd({ itemId: item.id, sellerId: seller.id, endsAt: later })).toMatchObject({ endsAt: later });
   });
 });
