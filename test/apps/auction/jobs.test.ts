@@ -17,7 +17,7 @@ import { ringBell } from '../../../models/auction/ring-bell';
 import { Sale } from '../../../models/auction/sale';
 import type { User } from '../../../models/auction/user';
 import { hurry, listen } from '../../database/jobs/support';
-import { startProcess } from '../../database/races/typescript-process';
+import { messageOf, startProcess } from '../../database/races/typescript-process';
 import { until } from '../../database/transaction/support';
 import type { TestAuction } from './auction-database';
 import { broken, createItem, createTestAuction, createUsers, endNow } from './auction-database';
@@ -69,6 +69,8 @@ test('several worker processes, one killed in the middle of a conclusion: one sa
   const processes = times(2, (n) =>
     startProcess(join(__dirname, 'worker-process.ts'), [auction.database.url, `worker ${n}`, bell.url]),
   );
+  // Whoever is killed may not have said so.
+  const ready = processes.map((child) => messageOf(child).catch(() => undefined));
   const victim = await eventually(
     `select application_name from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
       and application_name like 'worker %'`,
@@ -81,6 +83,7 @@ test('several worker processes, one killed in the middle of a conclusion: one sa
   await ringsAre('rung', 9);
   expect(await Sale.where({ kind: 'auction' }).count()).toBe(9);
   expect([...bell.keys].sort()).toEqual((await Sale.pluck('id')).map((id) => `sale:${id}`).sort());
+  await Promise.all(ready); // who has not begun does not hear that it is to stop
   for (const child of processes.filter((one) => one !== dead)) {
     child.send('stop');
     await once(child, 'exit');
