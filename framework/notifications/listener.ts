@@ -45,6 +45,7 @@ export class Listener {
   #session: Promise<ListeningSession> | undefined;
   #open: ListeningSession | undefined;
   #isClosed = false;
+  #isLost = false;
   #endPause = () => {};
 
   constructor(options: ListenerOptions, bus: EventBus) {
@@ -78,7 +79,8 @@ export class Listener {
   async #hear(channel: string): Promise<void> {
     const deadline = performance.now() + this.#options.patienceMs;
     for (;;) {
-      const session = await before(deadline, (this.#session ??= this.#first()));
+      // A first session is there within the bounds of connecting, or not at all; one that was lost may stay away.
+      const session = await (this.#isLost ? before(deadline, this.#session!) : (this.#session ??= this.#first()));
       if (this.#isClosed) throw closed();
       try {
         await session.run(listenTo(channel));
@@ -100,6 +102,7 @@ export class Listener {
   async #leave(): Promise<void> {
     const session = this.#session;
     this.#session = this.#open = undefined;
+    this.#isLost = false;
     this.#endPause();
     await session?.then(
       (open) => open.close(),
@@ -130,7 +133,9 @@ export class Listener {
       await session.close();
       throw translateDatabaseError(error);
     }
-    if (this.#session === self()) this.#open = session;
+    if (this.#session !== self()) return session; // closed by who left
+    this.#open = session;
+    this.#isLost = false;
     return session;
   }
 
@@ -139,6 +144,7 @@ export class Listener {
     const own: Promise<ListeningSession> = this.#again(error, () => own);
     own.catch(noop); // nobody may be waiting for it
     this.#session = own;
+    this.#isLost = true;
   }
 
   /** Tries until there is a session again, or nobody wants one any more. */
@@ -150,7 +156,7 @@ export class Listener {
       if (this.#session !== self()) throw closed();
       try {
         const session = await this.#connect(self);
-        if (this.#session !== self()) return session; // closed by who left
+        if (this.#session !== self()) return session;
         this.#bus.emit('listener:restored', { attempts: attempts + 1 });
         for (const { onGap } of this.#established()) onGap();
         return session;

@@ -138,11 +138,14 @@ describe('insertAll', () => {
     expect(other).toMatchObject({ tags: [], data: null, bytes: null, at: null, lists: null, ratio: 0.1 + 0.2 });
   });
 
-  test('25,000 rows are three statements in one transaction: one round trip each, and COMMIT', async () => {
-    await countingTrips(database(), async (tripsOf) => {
+  test('many rows are one round trip, and 25,000 are three statements', async () => {
+    await countingTrips(database(), async (tripsOf, counted) => {
       await User.insertAll(emails(2));
       expect(await tripsOf(() => User.insertAll(emails(100, 2)))).toBe(1);
-      expect(await tripsOf(() => User.insertAll(emails(25_000, 1_000), { returning: 'count' }))).toBe(4);
+      const sent: number[] = [];
+      counted.on('statement:end', ({ rows }) => sent.push(rows));
+      expect(await User.insertAll(emails(25_000, 1_000), { returning: 'count' })).toBe(25_000);
+      expect(sent).toEqual([10_000, 10_000, 5_000]);
     });
     expect(await User.count()).toBe(25_102);
   });

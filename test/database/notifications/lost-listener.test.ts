@@ -104,7 +104,7 @@ describe('the session that listens', () => {
   });
 
   test('stays away for longer than who begins to listen has patience', async () => {
-    const impatient = await connect({ url: database().url, acquireTimeoutMs: 50, listen: { url: network.url } });
+    const impatient = await connect({ url: database().url, acquireTimeoutMs: 1_000, listen: { url: network.url } });
     await hear(impatient);
     network.isClosed = true;
     const lost = next(impatient, 'listener:lost');
