@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { listen } from './ports';
+import { inProject } from './project';
 
 const HOST = '127.0.0.1';
 
@@ -12,12 +14,23 @@ export async function startBell(preferred: number, say: (line: string) => void):
   const port = await freePort(preferred);
   const command = join(dirname(require.resolve('bellbot/package.json')), 'bin', 'bellbot.js');
   const bell = spawn(process.execPath, [command, `port=${port}`, `host=${HOST}`], {
+    env: { ...ringsBesideServer(), ...process.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   createInterface({ input: bell.stdout }).on('line', say);
   bell.once('error', (error) => say(`BellBot cannot be started: ${error.message}`));
   const ended = once(bell, 'close');
   return { url: `http://${HOST}:${port}`, ended, stop: () => stop(bell) };
+}
+
+/**
+ * The bell remembers for which sales it has rung, and sales are numbered anew in a new database: with the embedded
+ * server's data goes the bell's memory.
+ */
+function ringsBesideServer(): NodeJS.ProcessEnv {
+  const folder = inProject('.bellwether', 'development');
+  const isEmbedded = !process.env.DATABASE_URL && existsSync(folder);
+  return isEmbedded ? { BELLBOT_STORE: join(folder, 'rings.jsonl') } : {};
 }
 
 export interface Bell {
