@@ -2,8 +2,8 @@ const { availableParallelism } = require('node:os');
 
 /** @type {import('jest').Config} */
 module.exports = {
-  // Two at least: most of the time a test waits for the server.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // Three at least: much of the time a test waits for the server.
+  maxWorkers: Math.max(3, availableParallelism()),
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
