@@ -25,6 +25,7 @@ export function frame({ title, notice, isFollowed = false }: Frame, body: Conten
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <title>${title} · Bellwether Bank</title>
       <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+      <link rel="stylesheet" href="/web/base.css" />
       <link rel="stylesheet" href="/bank.css" />
       ${isFollowed && html`<meta http-equiv="refresh" content="1; url=/?follow=attack" />`}
       <script src="/bank.js" defer></script>

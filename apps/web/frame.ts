@@ -45,6 +45,7 @@ export function frame<U extends User>(site: Site<U>, page: Page, visit: Visit<U>
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <title>${page.title} · ${site.title}</title>
       <link rel="icon" href="${icon}" type="image/svg+xml" />
+      <link rel="stylesheet" href="/web/base.css" />
       <link rel="stylesheet" href="/web/web.css" />
       <link rel="stylesheet" href="${site.stylesheet}" />
       ${page.refreshS !== undefined && html`<noscript><meta http-equiv="refresh" content="${page.refreshS}" /></noscript>`}
