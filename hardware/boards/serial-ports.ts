@@ -26,12 +26,15 @@ export async function arduinoPorts(
   return ports.sort((a, b) => rank(a) - rank(b) || a.path.localeCompare(b.path)).map(({ path }) => path);
 }
 
+/** How the system says that it has no such program, or none in the folders that this user may search. */
+const NO_PROGRAM = ['ENOENT', 'EACCES'];
+
 /** On Linux the list is udevadm's, which slim images and busybox lack: there the names of the devices must do. */
 async function listed(list: () => Promise<readonly PortInfo[]>, devices: string): Promise<PortInfo[]> {
   try {
     return [...(await list())];
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+    if (!NO_PROGRAM.includes((error as NodeJS.ErrnoException).code ?? '')) {
       throw new BoardError({
         what: 'The serial ports can not be listed.',
         remedy: 'Name the port of the Arduino with --board.',

@@ -11,7 +11,7 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'bellbot-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const noUdevadm = () => Promise.reject(Object.assign(new Error('spawn udevadm ENOENT'), { code: 'ENOENT' }));
+const noUdevadm = (code: string) => () => Promise.reject(Object.assign(new Error(`spawn udevadm ${code}`), { code }));
 
 describe('the ports on which an Arduino may be', () => {
   test('Arduinos come before their clones, those before other USB ports; what is not USB is left out', async () => {
@@ -27,9 +27,9 @@ describe('the ports on which an Arduino may be', () => {
     expect(await arduinoPorts(list)).toEqual(['/dev/ttyACM0', 'COM3', '/dev/ttyUSB0', '/dev/ttyUSB1', '/dev/ttyACM1']);
   });
 
-  test('without udevadm, the names of the devices must do', async () => {
+  test.each(['ENOENT', 'EACCES'])('without udevadm (%s), the names of the devices must do', async (code) => {
     for (const name of ['ttyUSB0', 'ttyACM1', 'ttyS0', 'tty1', 'null']) writeFileSync(join(folder, name), '');
-    expect(await arduinoPorts(noUdevadm, folder)).toEqual([join(folder, 'ttyACM1'), join(folder, 'ttyUSB0')]);
+    expect(await arduinoPorts(noUdevadm(code), folder)).toEqual([join(folder, 'ttyACM1'), join(folder, 'ttyUSB0')]);
   });
 
   test('this machine can be asked', async () => {
