@@ -3,9 +3,9 @@ import { LockNotAvailableError } from '../database/errors';
 import type { Decision } from './context';
 import { runInScope } from './context';
 import { currentSessionIfAny } from './current';
+import { lockTables } from './lock-tables';
 import { Topic } from './notes';
 import type { OpenTransaction } from './open-transaction';
-import { lockTables } from './precautions';
 import type { Scope } from './scope';
 import type { Session } from './session';
 

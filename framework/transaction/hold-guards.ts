@@ -2,10 +2,13 @@ import { BellwetherError } from '../core/errors';
 import { LockNotAvailableError, UndefinedObjectError } from '../database/errors';
 import type { StatementResult } from '../database/statement';
 import { takeGuards } from './guards';
+import type { Patience } from './lock-wait';
 import { executeWithin } from './lock-wait';
 import { Topic } from './notes';
+import type { OpenTransaction } from './open-transaction';
 import type { Scope } from './scope';
 import type { Session } from './session';
+import { noteVainWait, wasWaitVain } from './vain-waits';
 
 /**
  * How long a guard is waited for in the middle of a transaction, in milliseconds; then the whole is run again with
@@ -28,16 +31,19 @@ export async function holdGuards(session: Session, wanted: Iterable<number>): Pr
   const held = heldGuards(scope);
   const missing = [...new Set(wanted)].filter((guard) => !held.has(guard));
   if (missing.length === 0) return;
-  const isInOrder = Math.min(...missing) > Math.max(-1, ...held);
   const { transaction } = scope;
+  const patience = patienceFor(scope, missing, held);
   transaction.taken.add({ guards: missing });
   try {
-    const { rowCount } = await send(session, scope, missing, isInOrder);
+    const { rowCount } = await send(session, scope, missing, patience);
     if (rowCount < missing.length) transaction.runAgainWith({ needGuards: true });
     for (const guard of missing) scope.notes.add(HELD, String(guard), guard);
   } catch (error) {
     if (error instanceof UndefinedObjectError) transaction.runAgainWith({ needGuards: true });
-    if (error instanceof LockNotAvailableError) transaction.runAgainWith({});
+    if (error instanceof LockNotAvailableError) {
+      if (patience !== 'none' || isTooOld(transaction)) noteVainWait(transaction.owner, missing);
+      transaction.runAgainWith({});
+    }
     if (isRetried(error)) transaction.precautions.addAll(transaction.taken);
     throw error;
   }
@@ -47,12 +53,23 @@ export function heldGuards({ notes, transaction }: Scope): ReadonlySet<number> {
   return new Set([...transaction.precautions.guards, ...notes.all(HELD).values()]);
 }
 
-function send(session: Session, scope: Scope, guards: number[], isInOrder: boolean): Promise<StatementResult> {
-  const { holdsLocks, hasSnapshot, isolation, options } = scope.transaction;
-  const isVain = hasSnapshot && isolation !== 'read committed';
-  if (!holdsLocks && !isVain) return session.execute(takeGuards(guards), scope);
-  if (!isInOrder || isVain) return session.execute(takeGuards(guards, { nowait: true }), scope);
-  return executeWithin(session, takeGuards(guards), Math.min(PATIENCE_MS, options.lockTimeoutMs || PATIENCE_MS), scope);
+function patienceFor({ transaction }: Scope, guards: readonly number[], held: ReadonlySet<number>): Patience {
+  const { owner, options } = transaction;
+  if (isTooOld(transaction)) return 'none';
+  if (!transaction.holdsLocks) return 'endless';
+  const isInOrder = Math.min(...guards) > Math.max(-1, ...held);
+  if (!isInOrder || wasWaitVain(owner, guards)) return 'none';
+  return Math.min(PATIENCE_MS, options.lockTimeoutMs || PATIENCE_MS);
+}
+
+/** Whether the snapshot would be older than the lock, so that waiting is in vain. */
+function isTooOld({ hasSnapshot, isolation }: OpenTransaction): boolean {
+  return hasSnapshot && isolation !== 'read committed';
+}
+
+function send(session: Session, scope: Scope, guards: readonly number[], patience: Patience): Promise<StatementResult> {
+  if (typeof patience === 'number') return executeWithin(session, takeGuards(guards), patience, scope);
+  return session.execute(takeGuards(guards, { nowait: patience === 'none' }), scope);
 }
 
 function isRetried(error: unknown): boolean {

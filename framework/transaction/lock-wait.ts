@@ -46,7 +46,7 @@ export async function executeWithin(
   timeoutMs: number,
   scope: Scope,
 ): Promise<StatementResult> {
-  const usual = lockTimeout(scope.transaction.options.lockTimeoutMs);
+  const usual = lockTimeout(scope.transaction.lockTimeoutMs);
   const [, result] = await session.executeTogether([lockTimeout(timeoutMs), statement, usual], scope);
   return result!;
 }

@@ -15,9 +15,9 @@ import { tableInTheWay } from './hot-rows';
 import type { Lines } from './lines';
 import type { TransactionOptions } from './options';
 import { beginStatement, boundOf, QUEUE_PATIENCE_MS } from './options';
-import { lockTimeout } from './lock-timeout';
-import type { Precaution, TriedTable } from './precautions';
-import { lockTables, Precautions } from './precautions';
+import type { Precaution } from './precautions';
+import { Precautions } from './precautions';
+import { hasLockTimedOut, TriedTable } from './tried-table';
 
 export interface AttemptFacts {
   readonly owner: object;
@@ -64,8 +64,6 @@ const MOST_REMEMBERED = 50;
  * nothing, such as single statements of other processes, so that a transaction which reads first never gets in between.
  */
 const TRIES_FROM_ATTEMPT = 5;
-/** How long it tries, and keeps writers of the table waiting meanwhile, in milliseconds. */
-const TRY_MS = 200;
 
 /**
  * One attempt of an outermost transaction on its session.
@@ -97,6 +95,8 @@ export class OpenTransaction {
   readonly #session: BorrowedSession;
   readonly #facts: AttemptFacts;
   #taken: Precautions | undefined;
+  /** What it has to itself. */
+  #tried: TriedTable | undefined;
   /** Whether somebody may call it off, so that a cancel request may be on its way at its end. */
   #isAbortable = false;
   /** What is to be done at once when a signal calls it off. */
@@ -126,6 +126,12 @@ export class OpenTransaction {
   /** What of the kinds of precautions it has taken on its way: if it is run again, that comes first too. */
   get taken(): Precautions {
     return (this.#taken ??= new Precautions());
+  }
+
+  /** How long it waits for a lock, in milliseconds; undefined for the session's bound. */
+  get lockTimeoutMs(): number | undefined {
+    const { lockTimeoutMs } = this.options;
+    return this.#tried ? this.#tried.patienceWithin(lockTimeoutMs) : lockTimeoutMs;
   }
 
   get hasBegun(): boolean {
@@ -200,6 +206,7 @@ export class OpenTransaction {
       result = await answer;
     } catch (error) {
       this.#refusal ??= { statement, error };
+      this.#giveUpTable(error);
       throw error;
     }
     if (this.#beginFailure === undefined) {
@@ -225,6 +232,9 @@ export class OpenTransaction {
     try {
       const { command } = await this.#end('commit');
       return command;
+    } catch (error) {
+      this.#giveUpTable(error);
+      throw error;
     } finally {
       await cancelling;
     }
@@ -267,7 +277,7 @@ export class OpenTransaction {
     if (error instanceof PrecautionNeededError && this.isolation === 'read committed') return [];
     const failed = { attempt: this.attempt, statements: this.#sent, refusal: this.#refusal };
     const table = this.attempt >= TRIES_FROM_ATTEMPT ? tableInTheWay(error, failed) : undefined;
-    if (table !== undefined) this.precautions.try({ table, because: error as Error });
+    if (table !== undefined) this.precautions.try(new TriedTable(table, error as Error));
     return this.#facts.hotRows.learn(error, failed);
   }
 
@@ -302,9 +312,9 @@ export class OpenTransaction {
 
   /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */
   #takePrecautions(): void {
-    const tried = this.precautions.takeTried();
-    if (tried) this.#tryFor(tried);
-    for (const statement of this.precautions.statements(this.isolation)) {
+    this.#tried = this.precautions.takeTried();
+    if (this.#tried) this.#tryFor(this.#tried);
+    for (const statement of this.precautions.statements(this.isolation, this.#tried !== undefined)) {
       this.#sent.push(statement);
       this.#session.run(statement).catch((error: unknown) => {
         this.#beginFailure ??= error;
@@ -316,18 +326,21 @@ export class OpenTransaction {
     }
   }
 
-  /** It is locked before the snapshot, or what the attempt before failed for is what this one fails for. */
-  #tryFor({ table, because }: TriedTable): void {
-    const bounds = [lockTimeout(TRY_MS), lockTimeout(this.options.lockTimeoutMs)] as const;
-    for (const statement of [bounds[0], lockTables([table]), bounds[1]]) {
+  #tryFor(tried: TriedTable): void {
+    for (const statement of tried.statements(this.options.lockTimeoutMs)) {
       this.#session.run(statement).catch((error: unknown) => {
         this.#beginFailure ??= error;
         if (isConnectionLoss(error)) return;
-        this.mustRetry ??= because;
+        this.mustRetry ??= tried.because;
         if (isPostgresError(error) && error.code === '42501') this.precautions.tryNoMore();
       });
     }
     this.#holdsLocks = true;
+  }
+
+  /** Whoever holds the lock that was not to be had in time may be waiting for the table: the whole is run again. */
+  #giveUpTable(error: unknown): void {
+    if (this.#tried && hasLockTimedOut(error)) this.mustRetry ??= this.#tried.because;
   }
 
   /** Undefined where there is nothing to queue for. */

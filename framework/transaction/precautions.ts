@@ -1,7 +1,8 @@
-import { quotedName } from '../database/quoted-name';
 import type { Statement } from '../database/statement';
 import type { IsolationLevel } from '../theory/isolation';
 import { takeGuards } from './guards';
+import { lockTables } from './lock-tables';
+import type { TriedTable } from './tried-table';
 
 /** What a transaction needs before anything else, and found out only when it was under way. */
 export interface Precaution {
@@ -11,13 +12,6 @@ export interface Precaution {
   readonly guards?: readonly number[];
   /** Whether the table of guards has to be made, between two attempts. */
   readonly needGuards?: boolean;
-}
-
-/** A table that is locked if that takes no more than a moment, so that nobody else writes to it during one attempt. */
-export interface TriedTable {
-  readonly table: string;
-  /** What the attempt before failed for. */
-  readonly because: Error;
 }
 
 /**
@@ -80,23 +74,17 @@ export class Precautions {
     return this.#tables.has(table);
   }
 
-  /** What takes them, to be sent right behind BEGIN. */
-  statements(isolation: IsolationLevel): Statement[] {
+  /**
+   * What takes them, to be sent right behind BEGIN.
+   *
+   * @param hasTable whether a table is locked by then
+   */
+  statements(isolation: IsolationLevel, hasTable: boolean): Statement[] {
     const isCurrent = isolation === 'read committed';
     const tables = this.#tables.size > 0 ? [lockTables(this.#tables)] : [];
     // Whoever holds a guard goes on to write: nobody may keep them from a table while waiting for the guard.
-    const nowait = !isCurrent && tables.length > 0;
+    const nowait = hasTable || (!isCurrent && tables.length > 0);
     const guards = this.#guards.size > 0 ? [takeGuards(this.#guards, { nowait })] : [];
     return (isCurrent ? [guards, tables] : [tables, guards]).flat();
   }
-}
-
-/**
- * Keeps all others from writing to tables: every write takes a lock of its own that this one waits for, and keeps out.
- * It conflicts with itself too, so that of those who hold it none can wait for another's write.
- */
-export function lockTables(tables: Iterable<string>, { nowait = false } = {}): Statement {
-  const names = [...tables].sort().map(quotedName).join(', ');
-  const text = `lock table ${names} in share row exclusive mode${nowait ? ' nowait' : ''}`;
-  return { text, writes: false, locks: true, takesSnapshot: false };
 }

@@ -294,4 +294,32 @@ describe('guards', () => {
       expect(deadlocks).toBe(0);
     },
   );
+
+  test('wanted by a line for a row that its holder wants too, it is waited for once, and not by one after the other', async () => {
+    await makeGuards(currentSession().pool);
+    const pool = await open({ poolSize: 17, isolation: 'read committed' });
+    const [held, inLine] = [signal(), signal()];
+    const deadlocks: unknown[] = [];
+    pool.on('transaction:retry', ({ error }) => error instanceof DeadlockError && deadlocks.push(error));
+    const add = () => Account.where({ id: 1 }).increment({ balance: 1 });
+    const first = pool.transaction(async (tx) => {
+      if (tx.attempt === 1) scope().transaction.runAgainWith({ guards: [7] });
+      await Account.first();
+      held.give();
+      await inLine.promise;
+      await add();
+    });
+    await held.promise;
+    const line = Array.from({ length: 16 }, () =>
+      pool.transaction(async () => {
+        await add();
+        await hold(7);
+      }),
+    );
+    await untilBlocked(database(), 16);
+    inLine.give();
+    await Promise.all([first, ...line]);
+    expect(deadlocks).toEqual([]);
+    expect(await balances()).toEqual([117, 100]);
+  });
 });

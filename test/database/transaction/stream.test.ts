@@ -1,5 +1,5 @@
-import { Column, Id, Model, sql, Table } from 'bellwether';
-import { errorOf, setUp } from './support';
+import { Column, DeadlockError, Id, Model, sql, Table } from 'bellwether';
+import { errorOf, setUp, untilBlocked } from './support';
 
 // Single statements of other processes queue for nothing, and there is always one under way: whoever reads a row before
 // it writes it would never get in between.
@@ -97,15 +97,47 @@ test('who writes to the table for long is not waited for long; nor is anybody ke
   expect([await balanceOf(1), await balanceOf(2)]).toEqual([6, 7]);
 });
 
-test('the bound of the transaction on locks is its own again for the body', async () => {
+test('with the table in hand no other lock is waited for longer than a moment: its holder may be waiting for the table', async () => {
+  await database().pool.query('create table owners (id int primary key); insert into owners values (1)');
+  const holder = await database().pool.connect();
+  let waiting: Promise<unknown> | undefined;
+  let deadlocks = 0;
+  const off = db().on('transaction:retry', ({ error }) => (deadlocks += error instanceof DeadlockError ? 1 : 0));
+  try {
+    await db().transaction(async (tx) => {
+      const account = await Account.find(1);
+      if (tx.attempt <= 5) await addBehind();
+      else if (!waiting) {
+        await holder.query('begin; update owners set id = id');
+        waiting = holder.query('update accounts set balance = balance + 10 where id = 2; commit');
+        waiting.catch(() => undefined);
+        await untilBlocked(database());
+      }
+      await sql`update owners set id = id where id = 1`.execute(db().kysely());
+      await account.update({ balance: account.balance + 1 });
+    });
+    await waiting;
+  } finally {
+    off();
+    holder.release();
+  }
+  expect(deadlocks).toBe(0);
+  expect([await balanceOf(1), await balanceOf(2)]).toEqual([6, 10]);
+});
+
+test.each([
+  [undefined, '200ms'],
+  [3_000, '200ms'],
+  [150, '150ms'],
+])('nor longer than the transaction has for it: of %p ms, %s', async (lockTimeoutMs, bound) => {
   const bounds: unknown[] = [];
-  await db().transaction({ lockTimeoutMs: 3_000 }, async (tx) => {
+  await db().transaction({ ...(lockTimeoutMs && { lockTimeoutMs }) }, async (tx) => {
     const account = await Account.find(1);
     if (tx.attempt <= 5) await addBehind();
-    await account.update({ balance: 1 });
+    await account.update({ balance: account.balance + 1 });
     bounds.push((await sql<{ lock_timeout: string }>`show lock_timeout`.execute(db().kysely())).rows[0]!.lock_timeout);
   });
-  expect(bounds).toEqual(['3s']);
+  expect(bounds).toEqual([bound]);
 });
 
 test('who may not lock the table goes on as before', async () => {
