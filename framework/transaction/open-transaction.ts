@@ -17,6 +17,8 @@ import type { TransactionOptions } from './options';
 import { beginStatement, boundOf, QUEUE_PATIENCE_MS } from './options';
 import type { Precaution } from './precautions';
 import { Precautions } from './precautions';
+import type { TransactionId } from './transaction-number';
+import { TransactionNumber } from './transaction-number';
 import { hasLockTimedOut, TriedTable } from './tried-table';
 
 export interface AttemptFacts {
@@ -40,21 +42,10 @@ export interface AttemptFacts {
 
 /** Where a transaction stands on the server. A lost COMMIT is looked up by `xid`. */
 export interface TransactionIdentity {
-  /**
-   * 64-bit transaction id as text; undefined when it could not be learnt before the connection was lost, null
-   * when the server had given none yet, because nothing was written.
-   */
-  readonly xid: string | null | undefined;
+  readonly xid: TransactionId;
   /** Whether a statement was sent that may have changed something. */
   readonly mayHaveWritten: boolean;
 }
-
-const XID: Statement = {
-  name: 'bw_xid',
-  text: 'select pg_current_xact_id_if_assigned()::text',
-  valuesAs: 'text',
-  writes: false,
-};
 
 /** Statements of one attempt. */
 const MOST_REMEMBERED = 50;
@@ -94,6 +85,7 @@ export class OpenTransaction {
   #refusal: Refusal | undefined;
   readonly #session: BorrowedSession;
   readonly #facts: AttemptFacts;
+  readonly #number: TransactionNumber;
   #taken: Precautions | undefined;
   /** What it has to itself. */
   #tried: TriedTable | undefined;
@@ -104,8 +96,6 @@ export class OpenTransaction {
   #begun = false;
   #isOver = false;
   #beginFailure: unknown;
-  #xid: Promise<string | null | undefined> | undefined;
-  #mustAskAgain = false;
   #hasWrittenAlone = false;
   #hasBegunInVain = false;
   #mayHaveWritten = false;
@@ -121,6 +111,7 @@ export class OpenTransaction {
     this.isolation = facts.isolation;
     this.options = facts.options;
     this.precautions = facts.precautions;
+    this.#number = new TransactionNumber((statement) => session.run(statement), facts.transactionIds);
   }
 
   /** What of the kinds of precautions it has taken on its way: if it is run again, that comes first too. */
@@ -200,7 +191,7 @@ export class OpenTransaction {
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
     const tellsXid = this.#tellsXid(statement);
     this.#note(statement);
-    if (statement.writes !== false && !tellsXid) this.#askXid();
+    if (statement.writes !== false && !tellsXid) this.#number.ask();
     let result: StatementResult;
     try {
       result = await answer;
@@ -210,7 +201,7 @@ export class OpenTransaction {
       throw error;
     }
     if (this.#beginFailure === undefined) {
-      if (tellsXid) this.#learnXid(result.rows[0]?.[statement.xminAt!]);
+      if (tellsXid) this.#number.learn(result.rows[0]?.[statement.xminAt!]);
       return result;
     }
     if (statement.writes !== false) this.#hasWrittenAlone = true;
@@ -226,7 +217,7 @@ export class OpenTransaction {
   async commit(): Promise<string> {
     this.#isOver = true;
     // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
-    await this.#xid;
+    await this.#number.known;
     let cancelling: Promise<void> | undefined;
     this.#onAbort = (reason) => (cancelling ??= this.#session.cancel(reason));
     try {
@@ -282,7 +273,7 @@ export class OpenTransaction {
   }
 
   async identity(): Promise<TransactionIdentity> {
-    return { xid: await this.#xid, mayHaveWritten: this.#mayHaveWritten };
+    return { xid: await this.#number.known, mayHaveWritten: this.#mayHaveWritten };
   }
 
   /** @throws TransactionEndedError, since the session may be somebody else's by now */
@@ -322,7 +313,7 @@ export class OpenTransaction {
         if (wereTaken(statement, error)) this.mustRetry ??= new PrecautionNeededError();
       });
       this.#note({ ...statement, locks: true });
-      if (statement.writes !== false) this.#askXid();
+      if (statement.writes !== false) this.#number.ask();
     }
   }
 
@@ -369,30 +360,6 @@ export class OpenTransaction {
 
   /** Whether the row that comes back will tell the transaction's id. Behind a savepoint it would tell the savepoint's. */
   #tellsXid({ xminAt }: Statement): boolean {
-    return xminAt !== undefined && this.savepoints === 0 && this.#facts.transactionIds !== undefined;
-  }
-
-  /** Where no row was written there is no id yet, unless a trigger has written others. */
-  #learnXid(xmin: unknown): void {
-    if (xmin === undefined) return this.#askXid();
-    if (this.#xid !== undefined && !this.#mustAskAgain) return;
-    this.#mustAskAgain = false;
-    this.#xid = Promise.resolve(this.#facts.transactionIds!.full(xmin as string));
-  }
-
-  #askXid(): void {
-    if (this.#xid !== undefined && !this.#mustAskAgain) return;
-    this.#mustAskAgain = false;
-    this.#xid = this.#session.run(XID).then(
-      ({ rows }) => {
-        const xid = rows[0]![0] as string | null;
-        this.#mustAskAgain = xid === null; // the write before it found no row to change
-        return xid;
-      },
-      (error: unknown) => {
-        this.#mustAskAgain = true;
-        return isConnectionLoss(error) ? undefined : null; // refused because the write before it failed
-      },
-    );
+    return xminAt !== undefined && this.savepoints === 0 && this.#number.isToldByRows;
   }
 }
