@@ -1,6 +1,7 @@
 import { groupBy } from '../core/group-by';
 import type { Inclusion } from '../query/included';
 import type { Query } from '../query/query';
+import { readTogether } from '../transaction/flight';
 import type { Association } from './association';
 import { joiningProperty, joiningValue } from './association';
 import { handleOf } from './handles';
@@ -34,10 +35,13 @@ async function preloadEachModel(
   parent: PolymorphicParent,
   refine: Inclusion['refine'],
 ): Promise<void> {
-  for (const [association, referring] of groupBy(owners, (owner) => referredBy(parent, owner))) {
-    if (association) await preloadAll(referring, association, refined(parent, association.target, refine));
-    else for (const owner of referring) handleOf(owner, parent).fill(null);
-  }
+  const byModel = [...groupBy(owners, (owner) => referredBy(parent, owner))];
+  await readTogether(
+    byModel.map(([association, referring]) => async () => {
+      if (association) await preloadAll(referring, association, refined(parent, association.target, refine));
+      else for (const owner of referring) handleOf(owner, parent).fill(null);
+    }),
+  );
 }
 
 async function preloadAll(owners: readonly object[], association: Association, wanted: Query<object>): Promise<void> {

@@ -22,6 +22,7 @@ import { isReading } from '../query/reading';
 import type { Assignment, RowReference } from '../query/statements';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
+import { readTogether } from '../transaction/flight';
 import { asValidationError } from '../validation/constraints';
 import { ReadonlyAttributeError } from './errors';
 import { instantiate, newRecord } from './instantiate';
@@ -61,7 +62,11 @@ class BoundModel implements RecordModel {
 
   async preload(records: readonly object[], inclusions: readonly Inclusion[]): Promise<void> {
     const refinements = new Map(inclusions.map(({ name, refine }) => [name, refine]));
-    for (const [name, refine] of refinements) await preload(records, associationOf(this.#schema, name)!, refine);
+    const reads = [...refinements].map(([name, refine]) => {
+      const association = associationOf(this.#schema, name)!;
+      return () => preload(records, association, refine);
+    });
+    await readTogether(reads);
   }
 
   assertAssociation(name: string): void {

@@ -12,7 +12,7 @@ export type BuildWrite = (returned: readonly Column[]) => Statement;
 /** What a query needs of its model; only `model/` knows classes. */
 export interface RecordSource<T extends object> {
   instantiate(state: RecordState): T;
-  /** Loads the associations for all records, one query each; of those named twice the last counts. */
+  /** Loads the associations for all records, one query each, in one flight; of those named twice the last counts. */
   preload(records: readonly T[], inclusions: readonly Inclusion[]): Promise<void>;
   /** @throws InvalidQueryError when the model has no such association */
   assertAssociation(name: string): void;

@@ -1,12 +1,13 @@
 import type { Lsn } from '../core/lsn';
 import { parseLsn } from '../core/lsn';
-import type { Statement, StatementResult } from '../database/connection';
+import type { Connection, Statement, StatementResult } from '../database/connection';
 import { ConnectionFailedError, ConnectionLostError, StalePreparedStatementError } from '../database/errors';
 import type { Replica, Replicas } from '../database/replicas';
 import { isConnectionLoss, isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import type { ConsistencySession } from './consistency-session';
 import { currentConsistencySession, POSITION } from './consistency-session';
 import { ReplicaBehindError } from './errors';
+import { borrowInFlight } from './flight';
 import { untilReplayed } from './replay-wait';
 
 /**
@@ -66,7 +67,7 @@ async function readOn(
   statement: Statement | undefined,
 ): Promise<StatementResult | undefined> {
   try {
-    return await replica.pool.borrow(async (connection) => {
+    const run = async (connection: Connection) => {
       const before = connection.run(POSITION);
       const read = statement && connection.run(statement);
       const after = read && connection.run(POSITION);
@@ -85,7 +86,8 @@ async function readOn(
         if (translateDatabaseError(error) instanceof StalePreparedStatementError) connection.outdate(error as Error);
         throw error;
       }
-    });
+    };
+    return await borrowInFlight(replica.pool, run, []);
   } catch (error) {
     if (isReplicaLost(error)) replica.leave('unreachable', error);
     else if (!isTakenBack(error)) throw translateDatabaseError(error);

@@ -18,6 +18,7 @@ import type { Decision } from './context';
 import { currentDecision, currentScope, currentSignals, runInScope, runWithSignal } from './context';
 import { runEffects } from './effects';
 import { AfterCommitError, RetriesExhaustedError } from './errors';
+import { borrowInFlight } from './flight';
 import { HotRows } from './hot-rows';
 import { Lines } from './lines';
 import { makeGuards } from './make-guards';
@@ -161,10 +162,9 @@ export class Session {
   }
 
   #once(statement: Statement, queues: readonly string[], signals: Signals): Promise<StatementResult> {
-    return this.pool.borrow(
-      (connection) => cancelledOnAbort(signals, connection, () => this.#onceOn(connection, statement, queues)),
-      signals,
-    );
+    const run = (connection: Connection) =>
+      cancelledOnAbort(signals, connection, () => this.#onceOn(connection, statement, queues));
+    return queues.length === 0 ? borrowInFlight(this.pool, run, signals) : this.pool.borrow(run, signals);
   }
 
   /** The places in the queues are asked for, used and given back in one flight. */

@@ -1,0 +1,73 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Signals } from '../database/abort';
+import type { Connection } from '../database/connection';
+import type { Pool } from '../database/pool';
+
+/**
+ * Starts reads that need nothing of one another, so that what they send at once leaves in one flight: in the
+ * transaction around them, else on one session of the pool. What they read next goes on as soon as they can.
+ *
+ * @throws what failed first, once all have ended: in a transaction, what is sent behind it fails because of it
+ */
+export async function readTogether(reads: readonly (() => Promise<void>)[]): Promise<void> {
+  if (reads.length < 2) return reads[0]?.();
+  const flight = flights.getStore() ?? new Flight();
+  const underWay = flights.run(flight, () => reads.map((read) => read()));
+  try {
+    await Promise.all(underWay);
+  } finally {
+    await Promise.allSettled(underWay);
+  }
+}
+
+/** Borrows a session for one statement: that of the reads that it is started together with, or else one of its own. */
+export function borrowInFlight<T>(
+  pool: Pool,
+  body: (connection: Connection) => Promise<T>,
+  signals: Signals,
+): Promise<T> {
+  const flight = flights.getStore();
+  return flight ? flight.at(pool, signals).lend(body) : pool.borrow(body, signals);
+}
+
+/** One session of each pool for all reads under way; none while there are none, so that nobody waits with one in hand. */
+class Flight {
+  readonly #shared = new Map<Pool, SharedSession>();
+
+  at(pool: Pool, signals: Signals): SharedSession {
+    let shared = this.#shared.get(pool);
+    if (!shared?.isOpen) this.#shared.set(pool, (shared = new SharedSession(pool, signals)));
+    return shared;
+  }
+}
+
+class SharedSession {
+  readonly #pool: Pool;
+  readonly #taken: Promise<Connection>;
+  #connection: Connection | undefined;
+  #reads = 0;
+  #isOver = false;
+
+  constructor(pool: Pool, signals: Signals) {
+    this.#pool = pool;
+    this.#taken = pool.take(signals);
+  }
+
+  /** Whether it can take another read: what was lost with a session is read again on a new one. */
+  get isOpen(): boolean {
+    return !this.#isOver && (this.#connection?.isSound ?? true);
+  }
+
+  async lend<T>(body: (connection: Connection) => Promise<T>): Promise<T> {
+    this.#reads += 1;
+    try {
+      return await body((this.#connection = await this.#taken));
+    } finally {
+      this.#reads -= 1;
+      this.#isOver = this.#reads === 0 || !this.#connection;
+      if (this.#reads === 0 && this.#connection) this.#pool.giveBack(this.#connection);
+    }
+  }
+}
+
+const flights = new AsyncLocalStorage<Flight>();
