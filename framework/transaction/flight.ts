@@ -30,9 +30,21 @@ export function borrowInFlight<T>(
   return flight ? flight.at(pool, signals).lend(body) : pool.borrow(body, signals);
 }
 
+/** Those first that reads beside this one are sent to: what is read later on one server is no older. */
+export function inFlightFirst<S extends { readonly pool: Pool }>(servers: readonly S[]): readonly S[] {
+  const flight = flights.getStore();
+  if (!flight) return servers;
+  const rank = ({ pool }: S) => (flight.has(pool) ? 0 : 1);
+  return servers.toSorted((one, other) => rank(one) - rank(other));
+}
+
 /** One session of each pool for all reads under way; none while there are none, so that nobody waits with one in hand. */
 class Flight {
   readonly #shared = new Map<Pool, SharedSession>();
+
+  has(pool: Pool): boolean {
+    return this.#shared.get(pool)?.isOpen ?? false;
+  }
 
   at(pool: Pool, signals: Signals): SharedSession {
     let shared = this.#shared.get(pool);

@@ -7,7 +7,7 @@ import { isConnectionLoss, isPostgresError, translateDatabaseError } from '../da
 import type { ConsistencySession } from './consistency-session';
 import { currentConsistencySession, POSITION } from './consistency-session';
 import { ReplicaBehindError } from './errors';
-import { borrowInFlight } from './flight';
+import { borrowInFlight, inFlightFirst } from './flight';
 import { untilReplayed } from './replay-wait';
 
 /**
@@ -44,16 +44,16 @@ async function onReplica<T>(
   const session = currentConsistencySession(owner);
   if (!session) return undefined;
   const { timeoutMs, ifBehind } = session.options;
-  const { needed } = session;
   const tryEach = async () => {
-    if (needed === 'unknown') return undefined;
-    for (const replica of replicas.up) {
+    for (const replica of inFlightFirst(replicas.up)) {
+      const { needed } = session; // by now: a read beside this one may have been answered
+      if (needed === 'unknown') return undefined;
       const answer = await tryOn(session, replica, needed);
       if (answer !== undefined) return answer;
     }
     return undefined;
   };
-  const mayHelp = needed !== 'unknown' && replicas.up.length > 0;
+  const mayHelp = session.needed !== 'unknown' && replicas.up.length > 0;
   const answer = await untilReplayed(tryEach, { timeoutMs: mayHelp ? timeoutMs : 0 });
   if (answer === undefined && ifBehind === 'fail') throw new ReplicaBehindError(timeoutMs);
   return answer;

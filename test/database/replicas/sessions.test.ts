@@ -1,5 +1,5 @@
-import { Column, connect, Id, Model, Table } from 'bellwether';
-import type { ConnectOptions, Database, Guarantee, SessionOptions } from 'bellwether';
+import { BelongsTo, Column, connect, HasMany, Id, Model, Table } from 'bellwether';
+import type { ConnectOptions, Database, Guarantee, HasMany as Many, SessionOptions } from 'bellwether';
 import { countRoundTrips } from 'bellwether/testing';
 import { Replication } from '../../support/replication';
 import type { TestServer } from '../../support/replication';
@@ -10,6 +10,8 @@ import { errorOf } from '../transaction/support';
 class Note extends Model {
   @Id('integer') declare readonly id: number;
   @Column() declare text: string;
+  @HasMany(() => Whereabouts) declare here: Many<Whereabouts>;
+  @HasMany(() => Whereabouts) declare there: Many<Whereabouts>;
 }
 
 /** Says which server answered. */
@@ -17,6 +19,7 @@ class Note extends Model {
 class Whereabouts extends Model {
   @Id('integer') declare readonly id: number;
   @Column('integer') declare port: number;
+  @BelongsTo(() => Note) declare note: BelongsTo<Note>;
 }
 
 let replication: Replication;
@@ -29,7 +32,7 @@ beforeAll(async () => {
   replication = await Replication.start(
     2,
     `create table notes (id int primary key, text text not null);
-     create view whereabouts as select 1 as id, inet_server_port() as port;
+     create view whereabouts as select 1 as id, inet_server_port() as port, 1 as note_id, '1'::xid as xmin, '(0,1)'::tid as ctid;
      insert into notes values (1, 'old');`,
   );
   primary = replication.primary;
@@ -247,11 +250,26 @@ test('a session costs no round trip', async () => {
       return { atFront, atBack };
     };
     expect(await trips(text)).toEqual({ atFront: 0, atBack: 1 });
+    expect(await trips(() => Note.include('here', 'there').toArray())).toEqual({ atFront: 0, atBack: 2 });
     expect(await trips(() => Note.where({ id: 1 }).updateAll({ text: 'new' }))).toEqual({ atFront: 1, atBack: 0 });
     const saved = await trips(() => db.transaction(() => Note.where({ id: 1 }).updateAll({ text: 'newer' })));
     expect(saved).toEqual({ atFront: 2, atBack: 0 });
   });
   await Promise.all([front.close(), back.close()]);
+});
+
+test('the associations of one record are read on one replica, however many there are', async () => {
+  const db = await open([near, far]);
+  await begin('old', []);
+  const ports = new Set<number>();
+  await db.session({ timeoutMs: 30_000 }, async () => {
+    for (let round = 0; round < 20; round++) {
+      const { here, there } = await Note.include('here', 'there').find(1);
+      expect(there.value[0]!.port).toBe(here.value[0]!.port);
+      ports.add(here.value[0]!.port);
+    }
+  });
+  expect(ports).toEqual(new Set([portOf(near), portOf(far)]));
 });
 
 test('a replica that cannot be reached is left alone, and asked again later', async () => {
