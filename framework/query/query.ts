@@ -100,8 +100,9 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
   }
 
   /**
-   * Loads associations with the records, in one query a level: `include('entries', 'branch')`. Refined, only what is
-   * wanted of them, a limit for each record by itself: `include({ entries: (all) => all.order('id', 'desc').limit(3) })`.
+   * Loads associations with the records, by one query each, in one round trip a level: `include('entries', 'branch')`.
+   * Refined, only what is wanted of them, a limit for each record by itself:
+   * `include({ entries: (all) => all.order('id', 'desc').limit(3) })`.
    */
   include<const I extends readonly (AssociationName<T> | Refinements<T>)[]>(
     ...associations: I
