@@ -14,11 +14,11 @@ const NOTHING: StatementResult = { rows: [], fields: NO_FIELDS, command: '', row
 
 export type OnAnswer = (error: Error | null, result: StatementResult) => void;
 
-/** A BEGIN that goes ahead of a statement, and who hears what became of it. */
+/** A BEGIN that goes ahead of a statement. */
 export interface Beginning {
   /** Under which it was prepared on this session. */
   readonly name: string;
-  readonly onBegun: () => void;
+  isBegun: boolean;
   readonly onRefused: (reason: Error) => void;
 }
 
@@ -41,7 +41,7 @@ export class Answer extends Query {
   #fields = NO_FIELDS;
   #rows: Cells[] = [];
   #result = NOTHING;
-  #beginning: Beginning | undefined;
+  readonly #beginning: Beginning | undefined;
 
   /** With a BEGIN ahead of it, the statement must have a name: only the extended protocol puts two under one Sync. */
   constructor({ text, values, valuesAs }: Statement, name: string | undefined, callback: OnAnswer, begin?: Beginning) {
@@ -74,9 +74,8 @@ export class Answer extends Query {
 
   /** Of several statements in one text, which is possible without values only, the last one's result counts. */
   handleCommandComplete({ text: tag }: { readonly text: string }): void {
-    if (this.#beginning) {
-      this.#beginning.onBegun();
-      this.#beginning = undefined;
+    if (this.#beginning && !this.#beginning.isBegun) {
+      this.#beginning.isBegun = true;
       return;
     }
     const end = tag.indexOf(' ');

@@ -16,6 +16,12 @@ export interface ConnectionOptions {
   readonly statementTimeoutMs: number;
 }
 
+/** The two ends of a promise. */
+export interface Settle {
+  readonly resolve: (result: StatementResult) => void;
+  readonly reject: (reason: Error) => void;
+}
+
 interface Sent {
   readonly text: string;
   /** Whether a BEGIN is in it, which nobody can tell from the outside to be done until all of it is answered. */
@@ -71,44 +77,43 @@ export class Connection {
 
   /** Sends one statement. Rejects with the driver's own error: the caller translates, knowing the context. */
   run(statement: Statement): Promise<StatementResult> {
-    return this.#send(statement);
+    return new Promise((resolve, reject) => this.send(statement, { resolve, reject }));
   }
 
   /**
    * Sends BEGIN, and in the same flight the first statement of its transaction; under one Sync where both have names
-   * and the session knows that BEGIN. The first promise is settled before the second.
+   * and the session knows that BEGIN. If that is refused, `beginRefused` hears of it before the answer is settled.
    */
-  begin(begin: Statement, first: Statement): readonly [begun: Promise<unknown>, answer: Promise<StatementResult>] {
+  begin(begin: Statement, first: Statement, answer: Settle, beginRefused: (reason: unknown) => void): void {
     const { parsedStatements } = (this.#client as unknown as { connection: Parsed }).connection;
     const isKnown = this.#options.preparedStatements && begin.name !== undefined && begin.name in parsedStatements;
-    if (!isKnown || first.name === undefined) return [this.run(begin), this.run(first)];
-    let answer: Promise<StatementResult>;
-    const begun = new Promise<void>((onBegun, onRefused) => {
-      answer = this.#send(first, { name: begin.name!, onBegun, onRefused });
-    });
-    return [begun, answer!];
+    if (isKnown && first.name !== undefined) {
+      this.send(first, answer, { name: begin.name, isBegun: false, onRefused: beginRefused });
+    } else {
+      this.run(begin).catch(beginRefused);
+      this.send(first, answer);
+    }
   }
 
-  #send(statement: Statement, beginning?: Beginning): Promise<StatementResult> {
+  /** For those who have promised the answer already. */
+  send(statement: Statement, answer: Settle, beginning?: Beginning): void {
     const name = this.#options.preparedStatements ? statement.name : undefined;
     const sent = { text: statement.text, begins: beginning !== undefined || begins(statement) };
     this.#underWay.push(sent);
     this.#silence.sent();
-    return new Promise((resolve, reject) => {
-      const onAnswer: OnAnswer = (error, result) => {
-        this.#underWay.shift();
-        const tookMs = this.#silence.heard(this.#underWay.length);
-        if (tookMs > SLOW_MS) this.#slow = { text: statement.text, answeredAt: performance.now() };
-        if (this.#underWay.length === 0 || sent.begins) this.#onQuiet?.();
-        if (!error) return resolve(result);
-        this.#refuse(error, statement, (reason) => {
-          beginning?.onRefused(reason); // changes nothing once it has begun
-          reject(reason);
-        });
-      };
-      this.#gather();
-      this.#client.query(new Answer(statement, name, onAnswer, beginning));
-    });
+    const onAnswer: OnAnswer = (error, result) => {
+      this.#underWay.shift();
+      const tookMs = this.#silence.heard(this.#underWay.length);
+      if (tookMs > SLOW_MS) this.#slow = { text: statement.text, answeredAt: performance.now() };
+      if (this.#underWay.length === 0 || sent.begins) this.#onQuiet?.();
+      if (!error) return answer.resolve(result);
+      this.#refuse(error, statement, (reason) => {
+        if (beginning && !beginning.isBegun) beginning.onRefused(reason);
+        answer.reject(reason);
+      });
+    };
+    this.#gather();
+    this.#client.query(new Answer(statement, name, onAnswer, beginning));
   }
 
   /** Of its process on the server, as the server told when it was opened: a pooler tells something of its own. */

@@ -113,7 +113,7 @@ export class Pool {
       this.#awaited.add(awaited);
       let client: PoolClient;
       try {
-        client = await unlessAborted(signals, awaited);
+        client = await (signals.length === 0 ? awaited : unlessAborted(signals, awaited));
       } catch (error) {
         if (error instanceof AbortedError) {
           giveBackLater(awaited);

@@ -181,21 +181,21 @@ const OWN_WRITE = `
  *
  * @throws MergeConflictError when both changed an attribute differently; the record is then as it was
  */
-export async function saveMerging(
+export async function saveMerging<T>(
   session: Session,
   schema: ModelSchema,
   record: RecordObject,
-  save: () => Promise<void>,
-): Promise<void> {
+  save: () => Promise<T>,
+): Promise<T> {
   try {
     return await (session.scope ? inOwnScope(session, save) : save());
   } catch (error) {
     if (!isStale(error, schema, record[STATE])) throw error;
   }
-  await inOwnScope(session, async (scope) => {
+  return inOwnScope(session, async (scope) => {
     enrol(scope, record);
     await rebase(session, schema, record);
-    await save();
+    return save();
   });
 }
 

@@ -19,7 +19,7 @@ import type { Session } from '../transaction/session';
 import { asValidationError, guardedAttributes } from '../validation/constraints';
 import { ValidationError } from '../validation/errors';
 import type { Problem } from '../validation/errors';
-import { rulesRead, validateRecord } from '../validation/validate';
+import { hasClassValidatorRules, rulesRead, validateRecord, valueProblems } from '../validation/validate';
 import { lockAggregates, noteWritten } from './aggregate';
 import type { ConflictOptions } from './conflict';
 import { assertPreconditions, conflictMode, saveMerging, versionElsewhere } from './conflict';
@@ -44,18 +44,9 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
   const session = currentSession();
   const deed = record[STATE].persistence === 'new' ? 'create' : 'update';
   const isMerged = conflictMode(schema, options) === 'merge' && deed === 'update';
-  const settling = (save: () => Promise<void>) => (isMerged ? saveMerging(session, schema, record, save) : save());
+  const settling = <T>(save: () => Promise<T>) => (isMerged ? saveMerging(session, schema, record, save) : save());
   // One statement is a transaction by itself; with anything beside it, the two need one around them.
-  if (isOneStatement(schema, deed)) {
-    let isWritten = false;
-    await settling(async () => {
-      await validate(schema, record, options.context);
-      if (!isOneStatement(schema, deed)) return; // the rules have just been seen to read
-      await write(session, schema, record, options);
-      isWritten = true;
-    });
-    if (isWritten) return;
-  }
+  if (isOneStatement(schema, deed) && (await settling(() => saveAlone(session, schema, record, options)))) return;
   await inOwnScope(session, async (scope) => {
     enrol(scope, record);
     registerOutcomeCallbacks(schema, record, deed, scope);
@@ -72,6 +63,31 @@ export async function saveRecord(record: RecordObject, options: SaveOptions): Pr
 function isOneStatement(schema: ModelSchema, deed: 'create' | 'update'): boolean {
   const isAlone = !hasCallbacks(schema, ['validation', 'save', deed]) && schema.facts('validator').length === 0;
   return isAlone && !rulesRead(schema) && !hasRulesOverRows(schema);
+}
+
+/** @returns whether it is done; not if the rules have just been seen to read */
+async function saveAlone(
+  session: Session,
+  schema: ModelSchema,
+  record: RecordObject,
+  options: SaveOptions,
+): Promise<boolean> {
+  if (hasClassValidatorRules(schema)) {
+    await validate(schema, record, options.context);
+    if (rulesRead(schema)) return false;
+  } else {
+    validateValues(schema, record);
+  }
+  await write(session, schema, record, options);
+  return true;
+}
+
+/** {@link validate} where neither callbacks nor rules run code of the model's that may have to be waited for. */
+function validateValues(schema: ModelSchema, record: RecordObject): void {
+  adoptParentKeys(schema, record, (property, key) => assign(record, property, key));
+  const errors = errorsOf(record);
+  errors.replace(withMissingParents(schema, record[STATE], valueProblems(schema, record, record[STATE])));
+  if (!errors.isEmpty) throw new ValidationError(schema.name, errors.all);
 }
 
 /** @throws ValidationError; the same problems are then in the record's `errors` */
@@ -171,7 +187,7 @@ interface Writing {
   readonly properties: readonly string[];
 }
 
-async function send(
+function send(
   session: Session,
   schema: ModelSchema,
   record: RecordObject,
@@ -181,15 +197,14 @@ async function send(
   const guarded = guardedAttributes(schema);
   // After a failed statement PostgreSQL refuses all others: a refusal that is likely is undone by itself.
   const isUndoneAlone = properties.some((property) => guarded.has(property));
-  try {
-    return await (isUndoneAlone ? session.executeBehindSavepoint(statement) : session.execute(statement));
-  } catch (error) {
+  const answer = isUndoneAlone ? session.executeBehindSavepoint(statement) : session.execute(statement);
+  return answer.catch(async (error: unknown) => {
     const known = asValidationError(schema, error, problemOfForeignKey, (property) => properties.includes(property));
     if (!(known instanceof ValidationError)) throw known;
     const canAsk = isUndoneAlone || session.scope === undefined;
     const problems = canAsk ? await diagnose(session, schema, state, parents, known.problems) : known.problems;
     throw refusal(schema, record, problems, error);
-  }
+  });
 }
 
 function refusal(schema: ModelSchema, record: RecordObject, problems: readonly Problem[], cause?: unknown) {

@@ -166,14 +166,14 @@ export class Query<T extends object, R extends object = T> implements PromiseLik
     return records.map((record, index) => ({ key: type.parse(rows[index]!.at(-1) as string), record }));
   }
 
-  async #recordsOf(rows: readonly unknown[][]): Promise<R[]> {
+  #recordsOf(rows: readonly unknown[][]): R[] | Promise<R[]> {
     const hydrate = hydratorOf(this.#plan.schema);
-    const records = new Array<T>(rows.length);
+    const records = new Array<T & R>(rows.length);
     for (let index = 0; index < rows.length; index++) {
-      records[index] = this.#source.instantiate(hydrate(rows[index] as string[]));
+      records[index] = this.#source.instantiate(hydrate(rows[index] as string[])) as T & R;
     }
-    if (this.#includes.length > 0 && records.length > 0) await this.#source.preload(records, this.#includes);
-    return records as unknown as R[];
+    if (this.#includes.length === 0 || records.length === 0) return records;
+    return this.#source.preload(records, this.#includes).then(() => records);
   }
 
   /** @throws RecordNotFoundError when no record that answers to the query has this key */

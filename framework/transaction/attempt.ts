@@ -35,17 +35,25 @@ export async function runAttempt<T>(
   body: (tx: Transaction) => Promise<T>,
 ): Promise<AttemptOutcome<T>> {
   const begunAt = performance.now();
+  const { id: transactionId, attempt, isolation, options } = facts;
+  const { name } = options;
+  bus.emit('transaction:begin', { transactionId, name, isolation, attempt });
   const session = new BorrowedSession(pool, facts.signals);
   const transaction = new OpenTransaction(session, facts);
   const takeOff = transaction.abortOn(facts.signals);
-  let outcome: AttemptOutcome<T> | LostCommit<T>;
+  let seen: AttemptOutcome<T> | LostCommit<T>;
   try {
-    outcome = await runOn(transaction, bus, body);
+    seen = await runOn(transaction, bus, body);
   } finally {
     takeOff();
-    await session.giveBack();
+    const givingBack = session.giveBack();
+    if (givingBack) await givingBack;
   }
-  return outcome.kind === 'lost' ? lookUp(pool, outcome, begunAt) : outcome;
+  const outcome = seen.kind === 'lost' ? await lookUp(pool, seen, begunAt) : seen;
+  const error = outcome.kind === 'committed' ? undefined : outcome.error;
+  const durationMs = performance.now() - begunAt;
+  bus.emit('transaction:end', { transactionId, name, attempt, outcome: outcome.kind, durationMs, error });
+  return outcome;
 }
 
 /** COMMIT was sent and not answered. The session is given back before the server is asked on another. */

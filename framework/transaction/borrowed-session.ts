@@ -81,28 +81,21 @@ export class BorrowedSession {
   run(statement: Statement): Promise<StatementResult> {
     if (this.#connection) return this.#connection.run(statement);
     return new Promise((resolve, reject) => {
-      this.#sendOnceThere({ send: (connection) => resolve(connection.run(statement)), reject });
+      this.#sendOnceThere({ send: (connection) => connection.send(statement, { resolve, reject }), reject });
     });
   }
 
   /** BEGIN and the first statement, in one flight; see {@link Connection.begin}. */
-  begin(begin: Statement, first: Statement): readonly [begun: Promise<unknown>, answer: Promise<StatementResult>] {
-    let answer: Promise<StatementResult>;
-    const begun = new Promise((resolveBegun, rejectBegun) => {
-      answer = new Promise((resolve, reject) => {
-        const send = (connection: Connection) => {
-          const [begun, answer] = connection.begin(begin, first);
-          resolveBegun(begun);
-          resolve(answer);
-        };
-        const refuse = (reason: Error) => {
-          rejectBegun(reason);
+  begin(begin: Statement, first: Statement, beginRefused: (reason: unknown) => void): Promise<StatementResult> {
+    return new Promise((resolve, reject) => {
+      this.#sendOnceThere({
+        send: (connection) => connection.begin(begin, first, { resolve, reject }, beginRefused),
+        reject: (reason) => {
+          beginRefused(reason);
           reject(reason);
-        };
-        this.#sendOnceThere({ send, reject: refuse });
+        },
       });
     });
-    return [begun, answer!];
   }
 
   #sendOnceThere(unsent: Unsent): void {
@@ -142,14 +135,14 @@ export class BorrowedSession {
    * session if `handsOn` says that nothing more will be sent; else that is left for `giveBack`. At the end of a stretch
    * the session goes to whoever waits for one at the pool, if anybody does, and the next waits for another behind them.
    */
-  async leaveLine(lastAnswer: Promise<unknown>, handsOn: boolean): Promise<void> {
+  leaveLine(lastAnswer: Promise<unknown>, handsOn: boolean): Promise<void> | undefined {
     const [line, connection] = [this.#line, this.#connection];
-    if (!line || !connection || (line.isAwaited && !handsOn)) return;
+    if (!line || !connection || (line.isAwaited && !handsOn)) return undefined;
     this.#line = undefined;
     const isDue = line.isNextAtStretchEnd && this.#pool.isAwaited;
     const isServed = line.serveNext(isDue ? undefined : { connection, lastAnswer });
     this.#isHandedOn = isServed && !isDue;
-    if (!this.#isHandedOn) await this.#leaveQueues(connection);
+    return this.#isHandedOn ? undefined : this.#leaveQueues(connection);
   }
 
   /** Without its session nothing can come of it, however long its body goes on: nobody waits for that. */
@@ -159,22 +152,25 @@ export class BorrowedSession {
   }
 
   /** To be called when all is answered. What comes only then goes back by itself. */
-  async giveBack(): Promise<void> {
-    if (this.#connection) await (this.#givenBack ??= this.#giveBackOnce(this.#connection));
+  giveBack(): Promise<void> | undefined {
+    if (!this.#connection || this.#isHandedOn) return undefined;
+    return (this.#givenBack ??= this.#giveBackOnce(this.#connection));
   }
 
   /** A second time it would be taken from whoever has it by then. */
   async #giveBackOnce(connection: Connection): Promise<void> {
-    if (this.#isHandedOn) return;
-    await this.#settled();
+    if (this.#answerBefore) await this.#settled();
     if (!connection.isSound) this.#loseLine();
     else if (this.#line) await this.leaveLine(Promise.resolve(), true);
     if (!this.#isHandedOn) this.#pool.giveBack(connection);
   }
 
-  async #fetch(queueing: () => Queueing | undefined): Promise<Connection> {
+  #fetch(queueing: () => Queueing | undefined): Promise<Connection> {
     const known = queueing();
-    if (known) return this.#fetchInLine(known);
+    return known ? this.#fetchInLine(known) : this.#fetchFromPool(queueing);
+  }
+
+  async #fetchFromPool(queueing: () => Queueing | undefined): Promise<Connection> {
     const connection = await this.#pool.take(this.#signals);
     const learnt = queueing(); // while all sessions were busy, perhaps with the same rows
     if (!learnt) return connection;

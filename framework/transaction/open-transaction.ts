@@ -95,7 +95,7 @@ export class OpenTransaction {
   #onAbort: ((error: AbortedError) => void) | undefined;
   #begun = false;
   #isOver = false;
-  #beginFailure: unknown;
+  #beginFailure: Error | undefined;
   #hasWrittenAlone = false;
   #hasBegunInVain = false;
   #mayHaveWritten = false;
@@ -111,7 +111,7 @@ export class OpenTransaction {
     this.isolation = facts.isolation;
     this.options = facts.options;
     this.precautions = facts.precautions;
-    this.#number = new TransactionNumber((statement) => session.run(statement), facts.transactionIds);
+    this.#number = new TransactionNumber(session, facts.transactionIds);
   }
 
   /** What of the kinds of precautions it has taken on its way: if it is run again, that comes first too. */
@@ -185,27 +185,28 @@ export class OpenTransaction {
     throw (this.mustRetry ??= new PrecautionNeededError()) as Error;
   }
 
-  /** Rejects with the driver's error, or with that of BEGIN, which the statement was sent along with. */
-  async send(statement: Statement): Promise<StatementResult> {
+  /** What comes of it is to be told: to `heard`, or to `refused`. Rejects with the driver's error. */
+  send(statement: Statement): Promise<StatementResult> {
     const answer = this.#run(statement);
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
-    const tellsXid = this.#tellsXid(statement);
     this.#note(statement);
-    if (statement.writes !== false && !tellsXid) this.#number.ask();
-    let result: StatementResult;
-    try {
-      result = await answer;
-    } catch (error) {
-      this.#refusal ??= { statement, error };
-      this.#giveUpTable(error);
-      throw error;
-    }
+    if (statement.writes !== false && !this.#tellsXid(statement)) this.#number.ask();
+    return answer;
+  }
+
+  refused(statement: Statement, error: unknown): void {
+    this.#refusal ??= { statement, error };
+    this.#giveUpTable(error);
+  }
+
+  /** @throws the error of BEGIN, which the statement was sent along with */
+  heard(statement: Statement, result: StatementResult): StatementResult {
     if (this.#beginFailure === undefined) {
-      if (tellsXid) this.#number.learn(result.rows[0]?.[statement.xminAt!]);
+      if (statement.xminAt !== undefined) this.#learnXid(statement, result);
       return result;
     }
     if (statement.writes !== false) this.#hasWrittenAlone = true;
-    throw this.#beginFailure as Error;
+    throw this.#beginFailure;
   }
 
   /** For savepoints: they write nothing themselves. */
@@ -217,7 +218,7 @@ export class OpenTransaction {
   async commit(): Promise<string> {
     this.#isOver = true;
     // It was asked for along with a write that is answered by now; without it, a lost answer would stay a riddle.
-    await this.#number.known;
+    if (this.#number.asking) await this.#number.asking;
     let cancelling: Promise<void> | undefined;
     this.#onAbort = (reason) => (cancelling ??= this.#session.cancel(reason));
     try {
@@ -227,7 +228,7 @@ export class OpenTransaction {
       this.#giveUpTable(error);
       throw error;
     } finally {
-      await cancelling;
+      if (cancelling) await cancelling;
     }
   }
 
@@ -243,14 +244,14 @@ export class OpenTransaction {
     }
   }
 
-  async #end(text: string): Promise<StatementResult> {
+  #end(text: string): Promise<StatementResult> {
     const sent = this.#session.run({ text, writes: false });
     const kind = this.#mayHaveWritten ? 'written' : 'read';
     const answer = text === 'commit' ? withPosition(this.owner, this.#session, sent, kind) : sent;
     if (!this.#session.isInLine) return answer;
     const isLast = text === 'commit' && !this.#isAbortable;
-    await Promise.allSettled([answer, this.#session.leaveLine(answer, isLast)]);
-    return answer;
+    const leaving = this.#session.leaveLine(answer, isLast);
+    return leaving ? Promise.allSettled([answer, leaving]).then(() => answer) : answer;
   }
 
   discard(reason: Error): void {
@@ -273,13 +274,14 @@ export class OpenTransaction {
   }
 
   async identity(): Promise<TransactionIdentity> {
-    return { xid: await this.#number.known, mayHaveWritten: this.#mayHaveWritten };
+    await this.#number.asking;
+    return { xid: this.#number.id, mayHaveWritten: this.#mayHaveWritten };
   }
 
-  /** @throws TransactionEndedError, since the session may be somebody else's by now */
+  /** Rejects with TransactionEndedError where the session may be somebody else's by now. */
   #run(statement: Statement): Promise<StatementResult> {
-    if (this.#isOver) throw new TransactionEndedError();
-    if (this.#beginFailure !== undefined) throw this.#beginFailure as Error;
+    if (this.#isOver) return Promise.reject(new TransactionEndedError());
+    if (this.#beginFailure !== undefined) return Promise.reject(this.#beginFailure);
     return this.#begun ? this.#session.run(statement) : this.#begin(statement);
   }
 
@@ -291,14 +293,15 @@ export class OpenTransaction {
     const begin = beginStatement(this.isolation, this.options);
     // A cancel request has to be kept from BEGIN, which takes hearing of its end.
     const goesAlone = this.#isAbortable || !this.precautions.isEmpty;
-    const [begun, answer] = goesAlone ? [this.#session.run(begin), undefined] : this.#session.begin(begin, first);
-    begun.catch((error: unknown) => {
-      this.#beginFailure = error;
+    const onRefused = (error: unknown) => {
+      this.#beginFailure = error as Error;
       this.#hasBegunInVain = this.#session.wasHandedOn;
       this.#session.discard(error as Error);
-    });
+    };
+    if (!goesAlone) return this.#session.begin(begin, first, onRefused);
+    this.#session.run(begin).catch(onRefused);
     if (!this.precautions.isEmpty) this.#takePrecautions();
-    return answer ?? this.#session.run(first);
+    return this.#session.run(first);
   }
 
   /** In the flight of BEGIN. What is sent behind one that fails is refused, and told why. */
@@ -308,7 +311,7 @@ export class OpenTransaction {
     for (const statement of this.precautions.statements(this.isolation, this.#tried !== undefined)) {
       this.#sent.push(statement);
       this.#session.run(statement).catch((error: unknown) => {
-        this.#beginFailure ??= error;
+        this.#beginFailure ??= error as Error;
         this.#refusal ??= { statement, error };
         if (wereTaken(statement, error)) this.mustRetry ??= new PrecautionNeededError();
       });
@@ -320,7 +323,7 @@ export class OpenTransaction {
   #tryFor(tried: TriedTable): void {
     for (const statement of tried.statements(this.options.lockTimeoutMs)) {
       this.#session.run(statement).catch((error: unknown) => {
-        this.#beginFailure ??= error;
+        this.#beginFailure ??= error as Error;
         if (isConnectionLoss(error)) return;
         this.mustRetry ??= tried.because;
         if (isPostgresError(error) && error.code === '42501') this.precautions.tryNoMore();
@@ -361,5 +364,11 @@ export class OpenTransaction {
   /** Whether the row that comes back will tell the transaction's id. Behind a savepoint it would tell the savepoint's. */
   #tellsXid({ xminAt }: Statement): boolean {
     return xminAt !== undefined && this.savepoints === 0 && this.#number.isToldByRows;
+  }
+
+  /** Where no row was written there is no id yet, unless a trigger has written others. */
+  #learnXid(statement: Statement, { rows: [row] }: StatementResult): void {
+    if (row && this.#tellsXid(statement)) this.#number.learn(row[statement.xminAt!] as string);
+    else this.#number.ask();
   }
 }

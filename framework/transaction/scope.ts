@@ -2,6 +2,7 @@ import type { Statement, StatementResult } from '../database/connection';
 import { ConnectionLostError } from '../database/errors';
 import { isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import { BellwetherError } from '../core/errors';
+import type { CommitTask } from './before-commit';
 import { commitTasks } from './before-commit';
 import { SiblingWaitError, TransactionDoomedError, TransactionEndedError } from './errors';
 import { Notes } from './notes';
@@ -53,10 +54,13 @@ export class Scope {
   }
 
   /** Sends at once unless a nested transaction is open here. @throws our errors only */
-  async execute(statement: Statement): Promise<StatementResult> {
+  execute(statement: Statement): Promise<StatementResult> {
+    return this.#openChild ? this.#executeInTurn(statement) : this.#send(statement);
+  }
+
+  async #executeInTurn(statement: Statement): Promise<StatementResult> {
     this.assertUsable();
     while (this.#openChild) await this.#turn();
-    this.#sendSavepoint();
     return this.#send(statement);
   }
 
@@ -68,18 +72,20 @@ export class Scope {
   async executeTogether(statements: readonly Statement[]): Promise<StatementResult[]> {
     this.assertUsable();
     while (this.#openChild) await this.#turn();
-    this.#sendSavepoint();
     const answers = statements.map((statement) => this.#send(statement));
     await Promise.allSettled(answers);
     return Promise.all(answers);
   }
 
   async #send(statement: Statement): Promise<StatementResult> {
+    this.assertUsable();
+    this.#sendSavepoint();
     const answer = this.transaction.send(statement);
     this.#underWay.add(answer);
     try {
-      return await answer;
+      return this.transaction.heard(statement, await answer);
     } catch (error) {
+      this.transaction.refused(statement, error);
       throw this.#failedWith(error);
     } finally {
       this.#underWay.delete(answer);
@@ -160,19 +166,20 @@ export class Scope {
       await allMicrotasks();
       if (this.#openChild) await this.#openChild.ended;
       else if (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-      else if (!(await this.#hasRunTask())) break;
+      else {
+        const task = this.#nextTask();
+        if (task === undefined) break;
+        this.assertCommittable();
+        await task.run(this.notes.take(task));
+      }
     }
     this.close();
     this.assertCommittable();
   }
 
   /** Only in the outermost scope: the others hand over what is noted. */
-  async #hasRunTask(): Promise<boolean> {
-    const [task] = this.#parent ? [] : commitTasks(this.notes);
-    if (task === undefined) return false;
-    this.assertCommittable();
-    await task.run(this.notes.take(task));
-    return true;
+  #nextTask(): CommitTask<unknown> | undefined {
+    return this.#parent ? undefined : commitTasks(this.notes)[0];
   }
 
   /** Waits for the answers of the statements that are sent, here and in nested ones, whose bodies may run on. */

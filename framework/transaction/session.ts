@@ -10,8 +10,6 @@ import { connectionLost, isConnectionLoss, isPostgresError, translateDatabaseErr
 import { EventBus } from '../telemetry/events';
 import type { SpokenEngine } from '../theory/engines';
 import { runAttempt } from './attempt';
-import type { AttemptOutcome } from './attempt';
-import type { AttemptFacts } from './open-transaction';
 import { pauseAfter } from './backoff';
 import { withPosition } from './consistency-session';
 import type { Decision } from './context';
@@ -114,8 +112,7 @@ export class Session {
    * Runs `body` in a transaction, again from the start whenever PostgreSQL says that trying again may help.
    * `body` must therefore touch nothing but the database; other effects belong in `tx.afterCommit`.
    */
-  async transaction<T>(options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
-    checkTransactionOptions(options);
+  transaction<T>(options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
     const { scope } = this;
     return scope ? this.#nested(scope, options, body) : this.#outermost(options, body);
   }
@@ -198,6 +195,7 @@ export class Session {
   }
 
   async #outermost<T>(options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
+    checkTransactionOptions(options);
     noteLoneWork();
     const id = ++transactions;
     const begunAt = performance.now();
@@ -209,13 +207,14 @@ export class Session {
     const whole = { owner: this, id, isolation, options, precautions, hotRows, lines, acquireTimeoutMs, signals };
     let queues: readonly string[] = [];
     let failures = 0;
-    const replica = await this.#replicaFor(options);
+    const replica = await (this.replicas && this.#replicaFor(this.replicas, options));
     for (let attempt = 1; ; attempt++) {
       const pool = attempt === 1 ? (replica?.pool ?? this.pool) : this.pool;
       assertNotAborted(signals);
       const facts = { ...whole, attempt, queues, transactionIds: this.pool.transactionIds };
-      const outcome = await this.#observedAttempt(pool, facts, body);
+      const outcome = await runAttempt(pool, this.bus, facts, body);
       if (outcome.kind === 'committed') {
+        if (outcome.effects.length === 0) return outcome.value;
         const failures = await runEffects(outcome.effects, { transactionId: id, after: 'commit' }, this.bus);
         if (failures.length > 0) throw new AfterCommitError(failures, outcome.effects.length);
         return outcome.value;
@@ -264,6 +263,7 @@ export class Session {
   }
 
   async #nested<T>(scope: Scope, options: TransactionOptions, body: (tx: Transaction) => Promise<T>): Promise<T> {
+    checkTransactionOptions(options);
     scope.assertUsable();
     assertFits(scope, options);
     if (options.signal) return this.abortable(options.signal, () => this.#nested(scope, without(options), body));
@@ -279,29 +279,9 @@ export class Session {
   }
 
   /** For a transaction that can run on a replica, one that is far enough for the session around it. */
-  async #replicaFor(options: TransactionOptions): Promise<Replica | undefined> {
+  #replicaFor(replicas: Replicas, options: TransactionOptions): Promise<Replica | undefined> | undefined {
     const isSnapshot = options.readOnly && options.isolation === 'repeatable read';
-    return this.replicas && isSnapshot ? replicaFor(this, this.replicas) : undefined;
-  }
-
-  async #observedAttempt<T>(
-    pool: Pool,
-    facts: AttemptFacts,
-    body: (tx: Transaction) => Promise<T>,
-  ): Promise<AttemptOutcome<T>> {
-    const { id: transactionId, attempt, isolation, options } = facts;
-    const begunAt = performance.now();
-    this.bus.emit('transaction:begin', { transactionId, name: options.name, isolation, attempt });
-    const outcome = await runAttempt(pool, this.bus, facts, body);
-    this.bus.emit('transaction:end', {
-      transactionId,
-      name: options.name,
-      attempt,
-      outcome: outcome.kind,
-      durationMs: performance.now() - begunAt,
-      error: outcome.kind === 'committed' ? undefined : outcome.error,
-    });
-    return outcome;
+    return isSnapshot ? replicaFor(this, replicas) : undefined;
   }
 
   async #observed(statement: Statement, answer: Promise<StatementResult>): Promise<StatementResult> {

@@ -15,15 +15,21 @@ const XID: Statement = {
  */
 export type TransactionId = string | null | undefined;
 
+/** What it is asked on. */
+interface Runner {
+  run(statement: Statement): Promise<StatementResult>;
+}
+
 /** How the id of one transaction is learnt: from a row that it has written, or by asking along with a write. */
 export class TransactionNumber {
-  readonly #run: (statement: Statement) => Promise<StatementResult>;
+  readonly #session: Runner;
   readonly #ids: TransactionIds | undefined;
-  #asked: Promise<TransactionId> | undefined;
+  #id: TransactionId;
+  #asking: Promise<void> | undefined;
   #mustAskAgain = false;
 
-  constructor(run: (statement: Statement) => Promise<StatementResult>, ids: TransactionIds | undefined) {
-    this.#run = run;
+  constructor(session: Runner, ids: TransactionIds | undefined) {
+    this.#session = session;
     this.#ids = ids;
   }
 
@@ -32,32 +38,42 @@ export class TransactionNumber {
     return this.#ids !== undefined;
   }
 
-  /** Settled once the writes along with which it was asked for are answered. Never rejects. */
-  get known(): Promise<TransactionId> {
-    return this.#asked ?? Promise.resolve(undefined);
+  /** As far as it is known; to be read when nobody is {@link asking}. */
+  get id(): TransactionId {
+    return this.#id;
   }
 
-  /** Where no row was written there is no id yet, unless a trigger has written others. */
-  learn(xmin: unknown): void {
-    if (xmin === undefined) return this.ask();
-    if (this.#asked !== undefined && !this.#mustAskAgain) return;
-    this.#mustAskAgain = false;
-    this.#asked = Promise.resolve(this.#ids!.full(xmin as string));
+  /** Settled once it is answered; undefined where there is nothing to wait for. Never rejects. */
+  get asking(): Promise<void> | undefined {
+    return this.#asking;
   }
 
+  /** By the `xmin` of a row that the transaction has written itself. */
+  learn(xmin: string): void {
+    if (typeof this.#id !== 'string') this.#id = this.#ids!.full(xmin);
+  }
+
+  /** To be called behind each write whose answer does not tell, in its flight; sends nothing when the id is known. */
   ask(): void {
-    if (this.#asked !== undefined && !this.#mustAskAgain) return;
-    this.#mustAskAgain = false;
-    this.#asked = this.#run(XID).then(
-      ({ rows }) => {
-        const id = rows[0]![0] as string | null;
-        this.#mustAskAgain = id === null; // the write before it found no row to change
-        return id;
-      },
-      (error: unknown) => {
-        this.#mustAskAgain = true;
-        return isConnectionLoss(error) ? undefined : null; // refused because the write before it failed
-      },
-    );
+    if (typeof this.#id === 'string') return;
+    if (this.#asking) {
+      this.#mustAskAgain = true; // the answer under way is too early to know of this write
+      return;
+    }
+    this.#id = undefined;
+    this.#asking = this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    do {
+      this.#mustAskAgain = false;
+      const id = await this.#session.run(XID).then(
+        ({ rows }) => rows[0]![0] as string | null,
+        // Refused because the write before it failed, or it cannot be learnt any more.
+        (error: unknown) => (isConnectionLoss(error) ? undefined : null),
+      );
+      if (typeof this.#id !== 'string') this.#id = id; // a row may have told it meanwhile
+    } while (this.#id === null && this.#mustAskAgain);
+    this.#asking = undefined;
   }
 }

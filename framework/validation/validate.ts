@@ -96,7 +96,7 @@ async function classValidatorProblems(record: object, contexts: readonly string[
   return findings.flatMap((finding) => problemsOf(finding, ''));
 }
 
-function hasClassValidatorRules(schema: ModelSchema): boolean {
+export function hasClassValidatorRules(schema: ModelSchema): boolean {
   let known = validated.get(schema);
   if (known === undefined) {
     const rules = getMetadataStorage().getTargetValidationMetadatas(schema.model, '', true, false);
