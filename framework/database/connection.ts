@@ -44,6 +44,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #silence: SilenceWatch;
   readonly #witnesses: DeadlockWitnesses;
+  /** Under way after a deadlock. */
+  #inquiry: Promise<void> | undefined;
   #brokenBy: Error | undefined;
   #lostBy: Error | undefined;
   #isOutdated = false;
@@ -129,9 +131,13 @@ export class Connection {
 
   #refuse(error: Error, { text }: Statement, reject: (reason: Error) => void): void {
     const reason = this.#reasonFor(error);
-    if (!isPostgresError(error) || error.code !== '40P01') return reject(reason);
-    // PostgreSQL has undone the transaction by now, so nobody waits for what this takes.
-    void noteDeadlock(error, text, this.#witnesses).finally(() => reject(reason));
+    if (isPostgresError(error) && error.code === '40P01') {
+      // PostgreSQL has undone the transaction by now, so nobody waits for what this takes.
+      this.#inquiry = noteDeadlock(error, text, this.#witnesses).finally(() => (this.#inquiry = undefined));
+    }
+    // What was sent behind it fails for it, and is told so later: the first that a caller hears of is the reason.
+    if (this.#inquiry) void this.#inquiry.finally(() => reject(reason));
+    else reject(reason);
   }
 
   /** What is sent in one turn of the event loop leaves in one packet: BEGIN with its first statement, say. */

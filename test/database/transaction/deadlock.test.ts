@@ -67,7 +67,11 @@ test('both sides in one pool: the event tells who waited for whom, and with whic
 });
 
 /** A deadlock with a stranger's session, in which the transaction on `on` is the one that is ended. */
-async function withStranger(on: Database, whileStuck: () => Promise<unknown> = () => Promise.resolve()) {
+async function withStranger(
+  on: Database,
+  whileStuck: () => Promise<unknown> = () => Promise.resolve(),
+  alongside: () => Promise<unknown> = () => Promise.resolve(),
+) {
   const stranger = await database().pool.connect();
   await stranger.query(`set deadlock_timeout = '60s'; begin; update accounts set balance = 4711 where id = 2`);
   const { rows } = await stranger.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -78,7 +82,7 @@ async function withStranger(on: Database, whileStuck: () => Promise<unknown> = (
       await whileStuck();
       crossing = stranger.query(`update accounts set balance = 4711 where id = 1 and 'secret' <> 'x'`);
       await untilBlocked(database());
-      await take(on, 2);
+      await Promise.all([take(on, 2), alongside()]);
     }),
   );
   await crossing;
@@ -95,6 +99,19 @@ test('the other side is a stranger: the server is asked, and tells no values', a
     { isVictim: false, sql: 'update accounts set balance = ? where id = ? and ? <> ?', pid },
   ]);
 });
+
+test.each([1, 2])(
+  'what was sent along with it fails later: the deadlock is what is told (pool of %d)',
+  async (poolSize) => {
+    const pool = await open({ poolSize });
+    const { processes, pid } = await withStranger(
+      pool,
+      () => Promise.resolve(),
+      () => take(pool, 1),
+    );
+    expect(processes).toMatchObject([{ isVictim: true, sql: TAKE }, { pid }]);
+  },
+);
 
 test('no session is free to ask on: it is told without, and nobody waits', async () => {
   const one = await open({ poolSize: 1 });
