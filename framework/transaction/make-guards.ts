@@ -1,5 +1,6 @@
+import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
-import { isPostgresError } from '../database/sqlstate';
+import { connectionLost, isConnectionLoss, isPostgresError } from '../database/sqlstate';
 import { GuardsMissingError } from './errors';
 import { GUARDS, GUARDS_TABLE } from './guards';
 
@@ -16,14 +17,30 @@ do $$ begin if not exists (select from pg_class where oid = to_regclass('${GUARD
 end if; end $$;
 insert into ${GUARDS_TABLE} (bucket) select generate_series(0, ${GUARDS - 1}) on conflict do nothing`;
 
-/** Makes the table of guards, all rows in it; any number of processes may do so at once. @throws GuardsMissingError */
+/** How often a session may be lost on the way. */
+const MOST_LOSSES = 3;
+
+/**
+ * Makes the table of guards, all rows in it; any number of processes may do so at once.
+ *
+ * @throws GuardsMissingError, ConnectionLostError
+ */
 export async function makeGuards(pool: Pool): Promise<void> {
-  await pool.borrow(async (connection) => {
+  for (let losses = 0; ; losses++) {
     try {
-      await connection.run({ text: `begin isolation level read committed; ${MAKE_GUARDS}; commit` });
+      return await pool.borrow(make);
     } catch (error) {
-      await connection.run({ text: 'rollback', writes: false }).catch((failure: Error) => connection.discard(failure));
-      throw isPostgresError(error) ? new GuardsMissingError(GUARDS_TABLE, error) : error;
+      if (!isConnectionLoss(error)) throw isPostgresError(error) ? new GuardsMissingError(GUARDS_TABLE, error) : error;
+      if (losses === MOST_LOSSES) throw connectionLost(error, 'not committed');
     }
-  });
+  }
+}
+
+async function make(connection: Connection): Promise<void> {
+  try {
+    await connection.run({ text: `begin isolation level read committed; ${MAKE_GUARDS}; commit` });
+  } catch (error) {
+    await connection.run({ text: 'rollback', writes: false }).catch((failure: Error) => connection.discard(failure));
+    throw error;
+  }
 }

@@ -4,8 +4,8 @@ import { countRoundTrips } from 'bellwether/testing';
 import { CommitTask } from '../../../framework/transaction/before-commit';
 import { currentSession } from '../../../framework/transaction/current';
 import { heldGuards, holdGuards } from '../../../framework/transaction/hold-guards';
-import { makeGuards } from '../../../framework/transaction/make-guards';
-import { barrier, errorOf, setUp, signal, untilBlocked } from './support';
+import { MAKE_GUARDS, makeGuards } from '../../../framework/transaction/make-guards';
+import { barrier, errorOf, setUp, signal, until, untilBlocked } from './support';
 
 @Table('accounts')
 class Account extends Model {
@@ -239,6 +239,21 @@ describe('guards', () => {
     });
     const { rows } = await database().pool.query('select turn::int from bellwether_guards where bucket = 7');
     expect(rows).toEqual([{ turn: 1 }]);
+  });
+
+  test('a session that is ended while it makes their table: the next one makes it', async () => {
+    await database().pool.query('drop table if exists bellwether_guards');
+    const maker = await database().pool.connect();
+    await maker.query(`begin; ${MAKE_GUARDS}`);
+    const held = db().transaction(async () => {
+      await hold(7);
+      await Account.first();
+    });
+    await database().pool.query('select pg_terminate_backend($1)', [await untilBlocked(database())]);
+    await until(database(), `select 1 from pg_locks where locktype = 'advisory' and not granted`);
+    await maker.query('rollback');
+    maker.release();
+    await held;
   });
 
   test('where it may not be made, the error says who can', async () => {
