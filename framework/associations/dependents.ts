@@ -1,15 +1,8 @@
 import type { Association } from './association';
-import { associationsOf, joiningValue, parentsOf } from './association';
-import { DependentRecordsError } from './errors';
+import { associationsOf, parentsOf } from './association';
 import { polymorphicParentsOf } from './polymorphic';
-import { recordModelOf } from './record-model';
-import { targetsOf } from './targets';
-import type { Query } from '../query/query';
 import type { ModelSchema } from '../schema/model-schema';
 import { modelRegistry } from '../schema/registry';
-
-/** How many records are read at a time, to be destroyed one by one. */
-const BATCH = 500;
 
 /** The associations that say what becomes of their records when the owner is destroyed. */
 export function declaredDependents(schema: ModelSchema): readonly Association[] {
@@ -54,43 +47,4 @@ function isSameKey(one: Association, other: Association): boolean {
     [target.table, foreignKey.name, typeKey?.column.name, typeKey?.value].join('\0'),
   );
   return mine === its;
-}
-
-/**
- * Does to the records that depend on `owner` what is declared. The owner's row must be locked `for update`
- * before: then no more can come to belong to it, since saving one locks its parent `for key share`.
- *
- * @throws DependentRecordsError where `restrict` is declared and there are any
- */
-export async function settleDependents(
-  schema: ModelSchema,
-  owner: object,
-  associations: readonly Association[],
-): Promise<void> {
-  const dependents = associations.map((association) => ({
-    association,
-    records: targetsOf(association, [joiningValue(association, owner)]),
-  }));
-  // What refuses comes first, so that nothing is undone for a destroy that cannot be.
-  for (const { association, records } of dependents.filter((each) => each.association.dependent === 'restrict')) {
-    if (await records.exists()) throw new DependentRecordsError(schema.name, association.property);
-  }
-  for (const { association, records } of dependents) await settle(association, records);
-}
-
-async function settle({ dependent, target, foreignKey, typeKey }: Association, all: Query<object>): Promise<void> {
-  switch (dependent) {
-    case 'delete':
-      await all.deleteAll();
-      return;
-    case 'nullify':
-      await all.updateAll({ [foreignKey.property]: null, ...(typeKey && { [typeKey.column.property]: null }) });
-      return;
-    case 'destroy':
-      for (;;) {
-        const batch = await all.order(target.primaryKey.property as never).limit(BATCH);
-        for (const record of batch) await recordModelOf(target).destroy(record);
-        if (batch.length < BATCH) return;
-      }
-  }
 }

@@ -1,7 +1,7 @@
 import { STATE } from '../attributes/record-state';
 import { DependentRecordsError } from '../associations/errors';
 import type { Association } from '../associations/association';
-import { declaredDependents, settleDependents, withClaims } from '../associations/dependents';
+import { declaredDependents, withClaims } from '../associations/dependents';
 import { hasCallbacks, registerOutcomeCallbacks, withCallbacks } from '../callbacks/run';
 import { hasRulesOverRows } from '../consistency/rules-over-rows';
 import { ForeignKeyViolationError } from '../database/errors';
@@ -17,6 +17,7 @@ import { RecordDestroyedError, RecordNotSavedError } from './errors';
 import { enrol, schemaOfRecord } from './record';
 import type { RecordObject } from './record';
 import { inLockingScope, inOwnScope } from './own-scope';
+import { settleDependents } from './settle-dependents';
 import { seeAll, unkeyedClaims } from './unseen-children';
 import { deleteStatement, deleteVersionStatement } from './write-statements';
 
@@ -56,8 +57,9 @@ async function destroyWithDependents(
   await seeAll(session, scope, dependents);
   await lockUnchanged(session, schema, state, options);
   await withCallbacks(schema, record, 'destroy', async () => {
-    await settleDependents(schema, record, dependents);
-    await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), { scope, dependents });
+    await settleDependents(session, schema, record, dependents, async () => {
+      await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), { scope, dependents });
+    });
     noteWritten(session, schema, state.stored);
     record[STATE] = record[STATE].destroyed();
   });

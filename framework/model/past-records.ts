@@ -1,10 +1,8 @@
 import type { Association } from '../associations/association';
 import { parentsOf } from '../associations/association';
-import { DependentRecordsError } from '../associations/errors';
 import { MUST_EXIST } from '../associations/parents';
 import { polymorphicParentsOf } from '../associations/polymorphic';
 import type { PolymorphicParent } from '../associations/polymorphic';
-import { recordModelOf } from '../associations/record-model';
 import { targetsOf } from '../associations/targets';
 import { InvalidOperandError, InvalidQueryError } from '../query/errors';
 import type { SelectPlan } from '../query/plan';
@@ -14,9 +12,11 @@ import type { RecordSource } from '../query/source';
 import type { Assignment, RowReference } from '../query/statements';
 import type { ModelSchema } from '../schema/model-schema';
 import { currentSession } from '../transaction/current';
+import { readTogether } from '../transaction/flight';
 import { ValidationError } from '../validation/errors';
 import type { Problem } from '../validation/errors';
 import { inLockingScope } from './own-scope';
+import { assertNone } from './settle-dependents';
 import { seeAll, unkeyedClaims } from './unseen-children';
 
 // What writes to many rows at once must not break, though no record is at hand and no callback is run.
@@ -42,11 +42,11 @@ export async function deleteUnclaimed(
     const order = [{ property, direction: 'asc' } as const];
     const locking = new Query(source, { ...plan, order, lock: { strength: 'for update', wait: undefined } });
     const value: unknown[] = await locking.pluck(property as never);
-    for (const claim of claims) {
-      if (value.length > 0 && (await targetsOf(claim, value).exists())) {
-        throw new DependentRecordsError(schema.name, claim.property);
-      }
-    }
+    if (value.length === 0) return 0;
+    await assertNone(
+      schema,
+      claims.map((association) => ({ association, records: targetsOf(association, value) })),
+    );
     return remove({ ...planFor(schema), condition: { kind: 'compare', property, operator: 'in', value } });
   });
 }
@@ -91,13 +91,10 @@ function meant(parent: PolymorphicParent, given: ReadonlyMap<string, unknown>): 
 
 /** After an update that changed no row: whether that is for want of a parent. @throws ValidationError if it is */
 export async function assertThere(schema: ModelSchema, references: readonly ParentReference[]): Promise<void> {
-  const problems: Problem[] = [];
-  for (const { association, given } of references) {
-    const { target, property } = association;
-    const parent = recordModelOf(target)
-      .query()
-      .where({ [target.primaryKey.property]: given } as never);
-    if (!(await parent.exists())) problems.push({ attribute: property, ...MUST_EXIST });
-  }
+  const isThere = await readTogether(
+    references.map(({ association, given }) => () => targetsOf(association, [given]).exists()),
+  );
+  const absent = references.filter((_, index) => !isThere[index]);
+  const problems = absent.map(({ association }): Problem => ({ attribute: association.property, ...MUST_EXIST }));
   if (problems.length > 0) throw new ValidationError(schema.name, problems);
 }

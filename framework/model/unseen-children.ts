@@ -2,6 +2,7 @@ import type { Association } from '../associations/association';
 import { claimsOn } from '../associations/dependents';
 import type { ModelSchema } from '../schema/model-schema';
 import { quotedName } from '../database/quoted-name';
+import { readTogether } from '../transaction/flight';
 import type { Scope } from '../transaction/scope';
 import type { Session } from '../transaction/session';
 
@@ -20,19 +21,19 @@ export async function seeAll(
   associations: readonly Association[],
 ): Promise<void> {
   if (transaction.isolation === 'read committed') return;
-  const tables: string[] = [];
-  for (const association of associations) {
-    const { table } = association.target;
-    if (!transaction.precautions.hasTable(table) && !(await isKeyed(session, association))) tables.push(table);
-  }
+  const unheld = associations.filter(({ target }) => !transaction.precautions.hasTable(target.table));
+  const tables = (await unkeyed(session, unheld)).map(({ target }) => target.table);
   if (tables.length > 0) transaction.runAgainWith({ tables });
 }
 
 /** The claims on rows of a model that nothing but a look can heed: no foreign key stands beneath. */
-export async function unkeyedClaims(session: Session, schema: ModelSchema): Promise<readonly Association[]> {
-  const unkeyed: Association[] = [];
-  for (const claim of claimsOn(schema)) if (!(await isKeyed(session, claim))) unkeyed.push(claim);
-  return unkeyed;
+export function unkeyedClaims(session: Session, schema: ModelSchema): Promise<readonly Association[]> {
+  return unkeyed(session, claimsOn(schema));
+}
+
+async function unkeyed(session: Session, associations: readonly Association[]): Promise<readonly Association[]> {
+  const isKeyedEach = await readTogether(associations.map((association) => () => isKeyed(session, association)));
+  return associations.filter((_, index) => !isKeyedEach[index]);
 }
 
 const FOREIGN_KEY = `select from pg_constraint c

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { allEnded } from '../core/all-ended';
 import type { Signals } from '../database/abort';
 import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
@@ -9,15 +10,9 @@ import type { Pool } from '../database/pool';
  *
  * @throws what failed first, once all have ended: in a transaction, what is sent behind it fails because of it
  */
-export async function readTogether(reads: readonly (() => Promise<void>)[]): Promise<void> {
-  if (reads.length < 2) return reads[0]?.();
-  const flight = flights.getStore() ?? new Flight();
-  const underWay = flights.run(flight, () => reads.map((read) => read()));
-  try {
-    await Promise.all(underWay);
-  } finally {
-    await Promise.allSettled(underWay);
-  }
+export function readTogether<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const start = () => allEnded(reads.map((read) => read()));
+  return reads.length < 2 ? start() : flights.run(flights.getStore() ?? new Flight(), start);
 }
 
 /** Borrows a session for one statement: that of the reads that it is started together with, or else one of its own. */
