@@ -17,8 +17,8 @@ export interface RoundTripCounter {
 /**
  * Listens on a free port of this machine and passes everything on to the server of `url`, without encryption.
  *
- * Answers are held for a moment, so that what a client sends at once is seen as sent at once even if the
- * server answers its first part sooner than the client sends its last.
+ * Answers are held until the server has answered all that was sent, as if the way were long: however fast or slow the
+ * server is, what a client sends at once is seen as sent at once, and what it sends upon the answers too.
  */
 export async function countRoundTrips(url: string): Promise<RoundTripCounter> {
   const target = new URL(url);
@@ -35,8 +35,10 @@ export async function countRoundTrips(url: string): Promise<RoundTripCounter> {
   };
 }
 
-/** How long an answer is held, in milliseconds: longer than a client takes between two writes of one turn. */
+/** How long an answer is held at least, in milliseconds: longer than a client takes between two writes of one turn. */
 const HOLD_MS = 5;
+/** How long at most, in milliseconds, where the server answers the rest only later: it may wait for a lock. */
+const MOST_HELD_MS = 200;
 
 class Tap {
   trips = 0;
@@ -65,11 +67,16 @@ class Tap {
       flights.sent(bytes);
       upstream.write(bytes);
     });
+    const held: Buffer[] = [];
+    const deliver = () => {
+      flights.delivered();
+      for (const bytes of held.splice(0)) client.write(bytes);
+    };
     upstream.on('data', (bytes: Buffer) => {
-      setTimeout(() => {
-        flights.answered(bytes);
-        client.write(bytes);
-      }, HOLD_MS);
+      held.push(bytes);
+      flights.answered(bytes);
+      setTimeout(() => flights.areAnswered && deliver(), HOLD_MS);
+      setTimeout(deliver, MOST_HELD_MS).unref();
     });
     for (const [socket, other] of [
       [client, upstream],
@@ -95,13 +102,19 @@ class Flights {
   readonly #underWay: number[] = [];
   #latest = 0;
   #answered = 0;
+  #delivered = 0;
 
   constructor(onFlight: () => void) {
     this.#onFlight = onFlight;
   }
 
+  /** Whether the server has answered all that was sent; while a session begins, it and the client take turns. */
+  get areAnswered(): boolean {
+    return this.#underWay.length === 0 || this.#answered === 0;
+  }
+
   sent(bytes: Buffer): void {
-    const flight = this.#answered + 1;
+    const flight = this.#delivered + 1;
     for (const type of this.#toServer.endedBy(bytes)) if (ASKS.includes(type)) this.#underWay.push(flight);
     if (flight === this.#latest) return;
     this.#latest = flight;
@@ -112,6 +125,11 @@ class Flights {
     for (const type of this.#toClient.endedBy(bytes)) {
       if (type === READY) this.#answered = Math.max(this.#answered, this.#underWay.shift() ?? 0);
     }
+  }
+
+  /** Says that the client has got all answers that there are. */
+  delivered(): void {
+    this.#delivered = this.#answered;
   }
 }
 

@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { allEnded } from '../core/all-ended';
 import type { Signals } from '../database/abort';
 import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
+import { allEnded } from './all-ended';
 
 /**
  * Starts reads that need nothing of one another, so that what they send at once leaves in one flight: in the
  * transaction around them, else on one session of the pool. What they read next goes on as soon as they can.
  *
- * @throws what failed first, once all have ended: in a transaction, what is sent behind it fails because of it
+ * @throws as {@link allEnded}: in a transaction, what is sent behind one that fails does so because of it
  */
 export function readTogether<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
   const start = () => allEnded(reads.map((read) => read()));

@@ -53,6 +53,7 @@ class Bill extends Owned {}
 class Visit extends Owned {}
 @Table('hints')
 class Hint extends Owned {}
+void Hint; // nobody but its claim names it
 const told: bigint[] = [];
 @Table('calls')
 class Call extends Owned {
@@ -161,7 +162,7 @@ describe.each(['read committed', 'repeatable read', 'serializable'] as const)('a
       const outcomes = await Promise.allSettled([destroy(), ...adding, ...[Part, Line, Part].map(add)]);
       const reasons = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
       for (const reason of reasons) expect(reason).toBeInstanceOf(ValidationError); // must exist
-      expect(outcomes[0]!.status).toBe('fulfilled');
+      expect(outcomes[0].status).toBe('fulfilled');
       expect((await counts()).slice(0, 3)).toEqual([0, 0, 0]);
     }
   });

@@ -1,5 +1,5 @@
-import { BelongsTo, Column, HasMany, Id, Model, sql, Table, Validates, ValidationError } from 'bellwether';
-import type { Database, HasMany as Many, Query } from 'bellwether';
+import { BelongsTo, Column, HasMany, HasOne, Id, Model, sql, Table, Validates, ValidationError } from 'bellwether';
+import type { Database, HasMany as Many, HasManyThrough, HasOne as One, Query } from 'bellwether';
 import {
   countingTrips,
   errorOf,
@@ -18,6 +18,8 @@ class Shelf extends Model {
   @HasMany(() => Box) declare boxes: Many<Box>;
   @HasMany(() => Note, { as: 'subject' }) declare notes: Many<Note>;
   @HasMany(() => Lamp) declare lamps: Many<Lamp>;
+  @HasOne(() => Box) declare box: One<Box>;
+  @HasMany(() => Book, { through: 'notes', source: 'source' }) declare sources: HasManyThrough<Book>;
 }
 
 @Table('books')
@@ -273,6 +275,17 @@ describe('within a transaction', () => {
       }),
     );
     expect(error).toBe(outer);
+  });
+
+  const broken = sql<boolean>`1 / 0 = 1`;
+  test.each([
+    ['limited', () => Shelf.include({ books: (all) => all.whereSql(broken).limit(1) }, 'boxes')],
+    ['the first of several', () => Shelf.include({ box: (all) => all.whereSql(broken).order('id') }, 'boxes')],
+    ['through another', () => Shelf.include({ sources: (all) => all.whereSql(broken).limit(1) }, 'boxes')],
+    ['the last one', () => Shelf.include('boxes', 'notes', { books: (all) => all.whereSql(broken) })],
+  ] as const)('also where the one that fails takes longer to tell: %s', async (_which, query) => {
+    const failed = db().transaction(() => query().toArray() as Promise<unknown>);
+    expect((await errorOf(failed)).details).toMatchObject({ sqlState: '22012' });
   });
 
   test('behind a savepoint it is undone alone: nothing of it is under way any more', async () => {
