@@ -14,6 +14,18 @@ export function withClaims(declared: readonly Association[], claims: readonly As
   return [...declared, ...claims.filter((claim) => !declared.some((association) => isSameKey(association, claim)))];
 }
 
+/** The tables that a destroy of such a record writes to: its own, and those of what depends on it, all the way down. */
+export function tablesWritten(schema: ModelSchema, seen = new Set<ModelSchema>()): ReadonlySet<string> {
+  seen.add(schema);
+  const below = declaredDependents(schema)
+    .filter(({ dependent }) => dependent !== 'restrict')
+    .flatMap(({ dependent, target }) => {
+      if (dependent !== 'destroy') return target.table;
+      return seen.has(target) ? [] : [...tablesWritten(target, seen)];
+    });
+  return new Set([schema.table, ...below]);
+}
+
 const claims = new WeakMap<ModelSchema, { readonly models: number; readonly found: readonly Association[] }>();
 
 /**

@@ -20,6 +20,7 @@ import { inLockingScope, inOwnScope } from './own-scope';
 import { settleDependents } from './settle-dependents';
 import { seeAll, unkeyedClaims } from './unseen-children';
 import { deleteStatement, deleteVersionStatement } from './write-statements';
+import { joiningWriters, noteWriting } from './written-tables';
 
 /** Deletes the row of a record, after its dependents, with callbacks, in one transaction. */
 export async function destroyRecord(record: RecordObject, options: DestroyOptions): Promise<void> {
@@ -54,8 +55,9 @@ async function destroyWithDependents(
   registerOutcomeCallbacks(schema, record, 'destroy', scope);
   await lockAggregates(session, schema, record);
   const state = record[STATE];
+  const written = noteWriting(scope, schema);
   await seeAll(session, scope, dependents);
-  await lockUnchanged(session, schema, state, options);
+  await joiningWriters(session, scope, written, () => lockUnchanged(session, schema, state, options));
   await withCallbacks(schema, record, 'destroy', async () => {
     await settleDependents(session, schema, record, dependents, async () => {
       await refusedByForeignKey(schema, () => session.execute(deleteStatement(schema, state)), { scope, dependents });

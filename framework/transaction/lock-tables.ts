@@ -10,3 +10,12 @@ export function lockTables(tables: Iterable<string>, { nowait = false } = {}): S
   const text = `lock table ${names} in share row exclusive mode${nowait ? ' nowait' : ''}`;
   return { text, writes: false, locks: true, takesSnapshot: false };
 }
+
+/**
+ * Takes beforehand the lock that every write takes. So those who keep writers out are waited for while nothing else is
+ * locked, and not with rows in hand that they are about to want.
+ */
+export function joinWriters(tables: Iterable<string>): Statement {
+  const names = [...tables].sort().map(quotedName).join(', ');
+  return { text: `lock table ${names} in row exclusive mode`, writes: false, locks: true, takesSnapshot: false };
+}

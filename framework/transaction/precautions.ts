@@ -1,13 +1,15 @@
 import type { Statement } from '../database/statement';
 import type { IsolationLevel } from '../theory/isolation';
 import { takeGuards } from './guards';
-import { lockTables } from './lock-tables';
+import { joinWriters, lockTables } from './lock-tables';
 import type { TriedTable } from './tried-table';
 
 /** What a transaction needs before anything else, and found out only when it was under way. */
 export interface Precaution {
   /** Tables that nobody else may write to. */
   readonly tables?: readonly string[];
+  /** Tables that it is going to write to. */
+  readonly written?: readonly string[];
   /** See {@link guardOf}. */
   readonly guards?: readonly number[];
   /** Whether the table of guards has to be made, between two attempts. */
@@ -23,12 +25,15 @@ export interface Precaution {
  */
 export class Precautions {
   readonly #tables = new Set<string>();
+  readonly #written = new Set<string>();
   readonly #guards = new Set<number>();
   #needGuards = false;
   #tried: TriedTable | 'never' | undefined;
 
   get isEmpty(): boolean {
-    return this.#tables.size === 0 && this.#guards.size === 0 && typeof this.#tried !== 'object';
+    return (
+      this.#tables.size === 0 && this.#written.size === 0 && this.#guards.size === 0 && typeof this.#tried !== 'object'
+    );
   }
 
   get guards(): ReadonlySet<number> {
@@ -43,12 +48,13 @@ export class Precautions {
   }
 
   addAll(others: Precautions): void {
-    this.add({ tables: [...others.#tables], guards: [...others.#guards] });
+    this.add({ tables: [...others.#tables], written: [...others.#written], guards: [...others.#guards] });
   }
 
-  add({ tables = [], guards = [], needGuards = false }: Precaution): void {
+  add({ tables = [], written = [], guards = [], needGuards = false }: Precaution): void {
     this.#needGuards ||= needGuards;
     for (const table of tables) this.#tables.add(table);
+    for (const table of written) this.#written.add(table);
     for (const guard of guards) this.#guards.add(guard);
   }
 
@@ -74,6 +80,11 @@ export class Precautions {
     return this.#tables.has(table);
   }
 
+  /** Whether the attempt took, first of all, the lock that a write to the table takes, or a stronger one. */
+  hasWritten(table: string): boolean {
+    return this.#written.has(table) || this.#tables.has(table);
+  }
+
   /**
    * What takes them, to be sent right behind BEGIN.
    *
@@ -81,10 +92,17 @@ export class Precautions {
    */
   statements(isolation: IsolationLevel, hasTable: boolean): Statement[] {
     const isCurrent = isolation === 'read committed';
-    const tables = this.#tables.size > 0 ? [lockTables(this.#tables)] : [];
+    const tables = this.#tableLocks();
     // Whoever holds a guard goes on to write: nobody may keep them from a table while waiting for the guard.
     const nowait = hasTable || (!isCurrent && tables.length > 0);
     const guards = this.#guards.size > 0 ? [takeGuards(this.#guards, { nowait })] : [];
     return (isCurrent ? [guards, tables] : [tables, guards]).flat();
+  }
+
+  /** In the order of their names, however they are locked. */
+  #tableLocks(): Statement[] {
+    if (this.#written.size === 0) return this.#tables.size > 0 ? [lockTables(this.#tables)] : [];
+    const names = [...new Set([...this.#tables, ...this.#written])].sort();
+    return names.map((name) => (this.#tables.has(name) ? lockTables([name]) : joinWriters([name])));
   }
 }
