@@ -29,6 +29,17 @@ interface Wire {
 }
 const driversOwn = Query.prototype as unknown as { prepare(wire: Wire): void };
 
+const withoutDescribe = new WeakMap<Wire, Wire>();
+
+/** The same, but it does not ask what the columns are. */
+function knowingColumns(wire: Wire): Wire {
+  const known = withoutDescribe.get(wire);
+  if (known) return known;
+  const quiet = Object.create(wire, { describe: { value: () => undefined } }) as Wire;
+  withoutDescribe.set(wire, quiet);
+  return quiet;
+}
+
 /**
  * One statement and its answer, for the driver to send and to fill: it calls the `handle…` methods as messages
  * arrive, as it does for pg-cursor. The driver's own way makes an object with a key for each column of each
@@ -54,14 +65,14 @@ export class Answer extends Query {
 
   /**
    * The server answers at a Sync: two statements under one are one packet less to send there and to wake up for here.
-   * If BEGIN is refused, it skips the other.
+   * If BEGIN is refused, it skips the other. Whoever takes the texts of the cells knows the columns: nobody asks for them.
    */
   prepare(wire: Wire): void {
     if (this.#beginning) {
       wire.bind({ portal: '', statement: this.#beginning.name, values: [] });
       wire.execute({ portal: '' });
     }
-    driversOwn.prepare.call(this, wire);
+    driversOwn.prepare.call(this, this.#isTyped ? wire : knowingColumns(wire));
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly FieldMessage[] }): void {

@@ -70,6 +70,13 @@ export function checkTransactionOptions(options: TransactionOptions): void {
 
 /** What begins the transaction, its settings with it: one message. Prepared under its own text where it has none. */
 export function beginStatement(isolation: IsolationLevel, options: TransactionOptions): Statement {
+  return TOLD.some((name) => options[name] !== undefined) ? beginWith(isolation, options) : PLAIN[isolation];
+}
+
+/** The options that BEGIN tells the server. */
+const TOLD = ['readOnly', 'deferrable', 'statementTimeoutMs', 'lockTimeoutMs', 'idleTimeoutMs'] as const;
+
+function beginWith(isolation: IsolationLevel, options: TransactionOptions): Statement {
   const modes = [
     `begin isolation level ${isolation}`,
     options.readOnly === true ? 'read only' : '',
@@ -84,6 +91,11 @@ export function beginStatement(isolation: IsolationLevel, options: TransactionOp
   const text = [modes.filter(Boolean).join(' '), ...locals].join('; ');
   return { text, name: locals.length === 0 ? text : undefined, writes: false };
 }
+
+/** Of those without such options: most, so they are made once. */
+const PLAIN = Object.fromEntries(ISOLATION_LEVELS.map((level) => [level, beginWith(level, {})])) as Readonly<
+  Record<IsolationLevel, Statement>
+>;
 
 /** How long a transaction queues for hot rows while nothing moves, in milliseconds: less than the slack of a statement. */
 export const QUEUE_PATIENCE_MS = 4_000;
