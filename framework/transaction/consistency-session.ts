@@ -1,9 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidOptionError } from '../core/invalid-option-error';
 import type { Lsn } from '../core/lsn';
 import { laterOf, parseLsn, printLsn, START_OF_LOG } from '../core/lsn';
 import type { Statement, StatementResult } from '../database/connection';
 import { isConnectionLoss } from '../database/sqlstate';
+import { runWith, surroundings } from './context';
 import { InvalidSessionTokenError } from './errors';
 
 /**
@@ -95,15 +95,13 @@ export class ConsistencySession {
   }
 }
 
-const sessions = new AsyncLocalStorage<ReadonlyMap<object, ConsistencySession>>();
-
 /** The session around the running code, with the database of `owner`. */
 export function currentConsistencySession(owner: object): ConsistencySession | undefined {
-  return sessions.getStore()?.get(owner);
+  return surroundings().consistency?.get(owner);
 }
 
 export function runInConsistencySession<T>(owner: object, session: ConsistencySession, body: () => T): T {
-  return sessions.run(new Map([...(sessions.getStore() ?? []), [owner, session]]), body);
+  return runWith({ consistency: new Map([...(surroundings().consistency ?? []), [owner, session]]) }, body);
 }
 
 /** What was just sent on a connection of `owner`'s; in a session its position is learnt, in the same flight. */

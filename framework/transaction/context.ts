@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Signals } from '../database/abort';
+import type { ConsistencySession } from './consistency-session';
 import type { Scope } from './scope';
+import type { Session } from './session';
 
 /** Code that decides on what it reads, for a record that is being saved or destroyed: a validation or a callback. */
 export interface Decision {
@@ -10,55 +12,80 @@ export interface Decision {
   readonly mayWrite: boolean;
 }
 
-/** The transactions that the running code is in: at most one a session, the innermost scope of it. */
-interface Frame {
-  /** Undefined where only the signals are new. */
+/** What surrounds the running code. One for all, since each storage is carried along with each promise by itself. */
+interface Surroundings {
+  /** The database that model calls go to; undefined for the default. */
+  readonly session: Session | undefined;
+  /** The innermost scope of a transaction; those of other databases are further out. */
   readonly scope: Scope | undefined;
   /** What reads are made for; they are to stay true until the commit. */
   readonly decision: Decision | undefined;
-  /** Those of the frames around it too. */
+  /** Who may call it off. */
   readonly signals: Signals;
-  readonly outer: Frame | undefined;
+  readonly outer: Surroundings | undefined;
+  readonly consistency: ReadonlyMap<object, ConsistencySession> | undefined;
+  readonly watch: LoneWorkWatch | undefined;
 }
 
-const NO_SIGNALS: Signals = [];
+/** Hears whether a database is used outside of any transaction around it. */
+export interface LoneWorkWatch {
+  isUsed: boolean;
+}
 
-const frames = new AsyncLocalStorage<Frame | undefined>();
+const NOTHING: Surroundings = {
+  session: undefined,
+  scope: undefined,
+  decision: undefined,
+  signals: [],
+  outer: undefined,
+  consistency: undefined,
+  watch: undefined,
+};
 
-function frameOf(owner: object): Frame | undefined {
-  let frame = frames.getStore();
-  while (frame !== undefined && frame.scope?.transaction.owner !== owner) frame = frame.outer;
-  return frame;
+const storage = new AsyncLocalStorage<Surroundings>();
+
+/** What surrounds the running code. */
+export function surroundings(): Surroundings {
+  return storage.getStore() ?? NOTHING;
+}
+
+/** Runs `body`, and all that it starts, with something about its surroundings changed. */
+export function runWith<T>(change: Partial<Surroundings>, body: () => T): T {
+  return storage.run({ ...surroundings(), ...change }, body);
+}
+
+function around(owner: object): Surroundings | undefined {
+  let found = storage.getStore();
+  while (found !== undefined && found.scope?.transaction.owner !== owner) found = found.outer;
+  return found;
 }
 
 /** The innermost scope of `owner`'s transaction around the running code. It may be over already. */
 export function currentScope(owner: object): Scope | undefined {
-  return frameOf(owner)?.scope;
+  return around(owner)?.scope;
 }
 
 /** What the running code decides in `owner`'s transaction, if its reads are to be held. */
 export function currentDecision(owner: object): Decision | undefined {
-  return frameOf(owner)?.decision;
+  return around(owner)?.decision;
 }
 
 /** @param decision what the reads of `body` are held for; none for reads that are not */
 export function runInScope<T>(scope: Scope, body: () => T, decision?: Decision): T {
-  const outer = frames.getStore();
-  return frames.run({ scope, decision, signals: outer?.signals ?? NO_SIGNALS, outer }, body);
+  return runWith({ scope, decision, outer: surroundings() }, body);
 }
 
 /** Who may call off the running code, besides those whom its transaction knows. */
 export function currentSignals(): Signals {
-  return frames.getStore()?.signals ?? NO_SIGNALS;
+  return surroundings().signals;
 }
 
 export function runWithSignal<T>(signal: AbortSignal, body: () => T): T {
-  const outer = frames.getStore();
-  const signals = [...(outer?.signals ?? NO_SIGNALS), signal];
-  return frames.run({ scope: undefined, decision: undefined, signals, outer }, body);
+  return runWith({ signals: [...currentSignals(), signal] }, body);
 }
 
 /** Runs `body` as if no transaction were around it. */
 export function runOutside<T>(body: () => T): T {
-  return frames.run(undefined, body);
+  const { scope, decision, signals, outer } = NOTHING;
+  return runWith({ scope, decision, signals, outer }, body);
 }

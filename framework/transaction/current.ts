@@ -1,27 +1,26 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AtLeast, IsolationLevel } from '../theory/isolation';
+import { runWith, surroundings } from './context';
 import { NotConnectedError, TransactionRequiredError } from './errors';
 import type { Session } from './session';
 import { Transaction } from './transaction';
 
-const chosen = new AsyncLocalStorage<Session>();
 let byDefault: Session | undefined;
 
 /** The database that model calls of the running code go to. @throws NotConnectedError when there is none */
 export function currentSession(): Session {
-  const session = chosen.getStore() ?? byDefault;
+  const session = currentSessionIfAny();
   if (!session) throw new NotConnectedError();
   return session;
 }
 
 /** Like {@link currentSession}, for those that can do without. */
 export function currentSessionIfAny(): Session | undefined {
-  return chosen.getStore() ?? byDefault;
+  return surroundings().session ?? byDefault;
 }
 
 /** Sends the model calls of `body`, and of all that it starts, to `session`. */
 export function runWithSession<T>(session: Session, body: () => T): T {
-  return chosen.run(session, body);
+  return runWith({ session }, body);
 }
 
 /** The first database that is connected serves all model calls that {@link runWithSession} sends nowhere else. */
