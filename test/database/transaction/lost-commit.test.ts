@@ -102,6 +102,17 @@ test.each([
   expect(await counted()).toBe(1);
 });
 
+test('the transaction is known by its number although a write that found no row left along with the first', async () => {
+  loseNextAnswer();
+  let bodies = 0;
+  await far.transaction(async () => {
+    bodies += 1;
+    await Promise.all([sql`update things set counted = 0 where id = 99`.execute(far.kysely()), count()]);
+  });
+  expect(bodies).toBe(1);
+  expect(await counted()).toBe(1);
+});
+
 test.each([
   ['saves', async () => void (await (await Thing.find(1)).update({ counted: 1 }))],
   ['creates', async () => void (await Thing.create({ id: 2 }))],
