@@ -3,7 +3,7 @@ import type { Lsn } from '../core/lsn';
 import { laterOf, parseLsn, printLsn, START_OF_LOG } from '../core/lsn';
 import type { Statement, StatementResult } from '../database/connection';
 import { isConnectionLoss } from '../database/sqlstate';
-import { runWith, surroundings } from './context';
+import { runWith, surroundings } from './surroundings';
 import { InvalidSessionTokenError } from './errors';
 
 /**
@@ -92,6 +92,13 @@ export class ConsistencySession {
     const mayHaveHappened = answered.status === 'fulfilled' || isConnectionLoss(answered.reason);
     if (mayHaveHappened && learnt.status === 'fulfilled') this.note(learnt.value, kind);
     return answer;
+  }
+}
+
+declare module './surroundings' {
+  interface Surroundings {
+    /** By database. */
+    readonly consistency?: ReadonlyMap<object, ConsistencySession>;
   }
 }
 

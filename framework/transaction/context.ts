@@ -1,8 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Signals } from '../database/abort';
-import type { ConsistencySession } from './consistency-session';
 import type { Scope } from './scope';
-import type { Session } from './session';
+import type { Surroundings } from './surroundings';
+import { runWith, surroundings } from './surroundings';
 
 /** Code that decides on what it reads, for a record that is being saved or destroyed: a validation or a callback. */
 export interface Decision {
@@ -12,50 +11,22 @@ export interface Decision {
   readonly mayWrite: boolean;
 }
 
-/** What surrounds the running code. One for all, since each storage is carried along with each promise by itself. */
-interface Surroundings {
-  /** The database that model calls go to; undefined for the default. */
-  readonly session: Session | undefined;
-  /** The innermost scope of a transaction; those of other databases are further out. */
-  readonly scope: Scope | undefined;
-  /** What reads are made for; they are to stay true until the commit. */
-  readonly decision: Decision | undefined;
-  /** Who may call it off. */
-  readonly signals: Signals;
-  readonly outer: Surroundings | undefined;
-  readonly consistency: ReadonlyMap<object, ConsistencySession> | undefined;
-  readonly watch: LoneWorkWatch | undefined;
+declare module './surroundings' {
+  interface Surroundings {
+    /** The innermost scope of a transaction; those of other databases are further out. */
+    readonly scope?: Scope | undefined;
+    /** What reads are made for; they are to stay true until the commit. */
+    readonly decision?: Decision | undefined;
+    /** Who may call it off. */
+    readonly signals?: Signals;
+    readonly outer?: Surroundings | undefined;
+  }
 }
 
-/** Hears whether a database is used outside of any transaction around it. */
-export interface LoneWorkWatch {
-  isUsed: boolean;
-}
-
-const NOTHING: Surroundings = {
-  session: undefined,
-  scope: undefined,
-  decision: undefined,
-  signals: [],
-  outer: undefined,
-  consistency: undefined,
-  watch: undefined,
-};
-
-const storage = new AsyncLocalStorage<Surroundings>();
-
-/** What surrounds the running code. */
-export function surroundings(): Surroundings {
-  return storage.getStore() ?? NOTHING;
-}
-
-/** Runs `body`, and all that it starts, with something about its surroundings changed. */
-export function runWith<T>(change: Partial<Surroundings>, body: () => T): T {
-  return storage.run({ ...surroundings(), ...change }, body);
-}
+const NO_SIGNALS: Signals = [];
 
 function around(owner: object): Surroundings | undefined {
-  let found = storage.getStore();
+  let found: Surroundings | undefined = surroundings();
   while (found !== undefined && found.scope?.transaction.owner !== owner) found = found.outer;
   return found;
 }
@@ -77,7 +48,7 @@ export function runInScope<T>(scope: Scope, body: () => T, decision?: Decision):
 
 /** Who may call off the running code, besides those whom its transaction knows. */
 export function currentSignals(): Signals {
-  return surroundings().signals;
+  return surroundings().signals ?? NO_SIGNALS;
 }
 
 export function runWithSignal<T>(signal: AbortSignal, body: () => T): T {
@@ -86,6 +57,5 @@ export function runWithSignal<T>(signal: AbortSignal, body: () => T): T {
 
 /** Runs `body` as if no transaction were around it. */
 export function runOutside<T>(body: () => T): T {
-  const { scope, decision, signals, outer } = NOTHING;
-  return runWith({ scope, decision, signals, outer }, body);
+  return runWith({ scope: undefined, decision: undefined, signals: NO_SIGNALS, outer: undefined }, body);
 }

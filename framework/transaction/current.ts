@@ -1,8 +1,15 @@
 import type { AtLeast, IsolationLevel } from '../theory/isolation';
-import { runWith, surroundings } from './context';
+import { runWith, surroundings } from './surroundings';
 import { NotConnectedError, TransactionRequiredError } from './errors';
 import type { Session } from './session';
 import { Transaction } from './transaction';
+
+declare module './surroundings' {
+  interface Surroundings {
+    /** The database that model calls go to; without it, the default. */
+    readonly session?: Session;
+  }
+}
 
 let byDefault: Session | undefined;
 
