@@ -18,6 +18,7 @@ import { withMigrationLock } from './lock';
 import { MigrationSession } from './migration-session';
 import type { AppliedMigration } from './plan';
 import { GUARDS_TABLE } from '../transaction/guards';
+import { WEAKER_COMMITS } from '../transaction/weaker-commits';
 import { MAKE_GUARDS } from '../transaction/make-guards';
 
 export type Direction = 'up' | 'down';
@@ -57,8 +58,9 @@ export class MigrationRun {
 
   /** Makes the table of records, and that of guards. In a transaction of its own, for other sessions must see it. */
   async prepare(): Promise<void> {
-    const { rows } = await this.session.execute({ text: `select to_regclass('${GUARDS_TABLE}')`, writes: false });
-    if (rows[0]![0] !== null && (await History.find(this.session))) return;
+    const text = `select to_regclass('${GUARDS_TABLE}') is not null and to_regclass('${WEAKER_COMMITS}') is not null`;
+    const { rows } = await this.session.execute({ text, writes: false });
+    if (rows[0]![0] === true && (await History.find(this.session))) return;
     await this.#locked(async () => {
       await History.findOrCreate(this.session);
       await this.session.execute({ text: MAKE_GUARDS });

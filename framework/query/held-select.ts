@@ -1,6 +1,6 @@
 import type { StatementResult } from '../database/connection';
 import type { Decision } from '../transaction/context';
-import { areHeld, readHolding, rowStrength } from '../transaction/held-reads';
+import { areHeld, readHolding, reliesOnSnapshot, rowStrength } from '../transaction/held-reads';
 import type { Session } from '../transaction/session';
 import type { Condition } from './conditions';
 import { ReadNotHeldError } from './errors';
@@ -25,8 +25,9 @@ export async function selectHolding(
   select: Select,
 ): Promise<StatementResult> {
   const scope = session.scope!; // a decision is made inside of one
-  const tables = tablesOf(plan, decision, scope.transaction.isolation);
-  if (areHeld(scope, tables)) return select(session, plan, selection);
+  const tables = tablesOf(plan);
+  if (!tables && !reliesOnSnapshot(scope)) throw new ReadNotHeldError(decision.table, scope.transaction.isolation);
+  if (!tables || areHeld(scope, tables)) return select(session, plan, selection);
   const rowsEnough = tables.length > 1 ? undefined : rowsThatHold(plan, selection, decision);
   if (rowsEnough !== undefined) {
     const lock = atLeast(plan.lock, rowStrength(scope, decision, plan.schema.table));
@@ -73,10 +74,10 @@ function atLeast(own: Lock | undefined, strength: LockStrength): Lock {
   return own.strength === 'for key share' ? { ...own, strength } : own;
 }
 
-function tablesOf(plan: SelectPlan, decision: Decision, isolation: string): string[] {
-  const { schema, fragments, perOwner } = plan;
+/** Undefined where it is written in SQL, which could read any. */
+function tablesOf({ schema, fragments, perOwner }: SelectPlan): string[] | undefined {
   const read = fragments.map((fragment) => tablesRead(fragment.toOperationNode()));
-  if (read.includes(undefined)) throw new ReadNotHeldError(decision.table, isolation);
+  if (read.includes(undefined)) return undefined;
   const joined = perOwner ? [perOwner.owner.table, ...(perOwner.through ? [perOwner.through.table] : [])] : [];
   return [...new Set([schema.table, ...joined, ...read.flatMap((tables) => [...tables!])])];
 }

@@ -1,7 +1,7 @@
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, RootOperationNode } from 'kysely';
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import type { StatementResult } from '../database/connection';
-import { areHeld, decisionToHold, readHolding } from '../transaction/held-reads';
+import { areHeld, decisionToHold, readHolding, reliesOnSnapshot } from '../transaction/held-reads';
 import type { Session } from '../transaction/session';
 import { InvalidQueryError, ReadNotHeldError } from './errors';
 import { tablesRead } from './tables-read';
@@ -78,8 +78,8 @@ class SessionConnection implements DatabaseConnection {
     const { scope } = this.#session;
     if (!decision || !scope || !isRead(query, text)) return this.#session.execute(statement);
     const tables = tablesRead(query);
-    if (!tables) throw new ReadNotHeldError(decision.table, scope.transaction.isolation);
-    if (areHeld(scope, [...tables])) return this.#session.execute(statement);
+    if (!tables && !reliesOnSnapshot(scope)) throw new ReadNotHeldError(decision.table, scope.transaction.isolation);
+    if (!tables || areHeld(scope, [...tables])) return this.#session.execute(statement);
     return readHolding(this.#session, scope, [...tables], statement);
   }
 

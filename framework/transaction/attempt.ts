@@ -93,7 +93,7 @@ async function runOn<T>(
   try {
     const commandTag = await transaction.commit();
     if (commandTag === 'COMMIT') return { kind: 'committed', value, effects: scope.effectsAfterCommit };
-    return rolledBack(scope, new SilentRollbackError(commandTag));
+    return rolledBack(scope, transaction.mustRetry ?? new SilentRollbackError(commandTag));
   } catch (error) {
     if (!provesRollback(error)) {
       transaction.discard(error as Error);

@@ -1,5 +1,6 @@
 import { BellwetherError } from '../core/errors';
 import type { IsolationLevel } from '../theory/isolation';
+import { WEAKER_COMMITS } from './weaker-commits';
 
 /** A transaction was used that is over. */
 export class TransactionEndedError extends BellwetherError {
@@ -27,15 +28,15 @@ export class PrecautionNeededError extends BellwetherError {
   }
 }
 
-/** The table of guards, which declared rules over several rows need, is not there. */
+/** What declared rules need of the framework's own in the database is not there. */
 export class GuardsMissingError extends BellwetherError {
   override readonly code = 'E_GUARDS_MISSING';
   override readonly recovery = 'fix-the-setup';
 
   constructor(table: string, cause: unknown) {
     super({
-      what: `The table "${table}", which @Invariant and @LockedBy need, is not there and could not be made.`,
-      remedy: 'Run bellwether migrate up as a user who may create tables, and let this user update that one.',
+      what: `The table "${table}", which @Invariant and @LockedBy need, or the sequence "${WEAKER_COMMITS}", which rules that read below serializable need, is not there and could not be made.`,
+      remedy: 'Run bellwether migrate up as a user who may create tables, and let this user update that table.',
       details: { table },
       cause,
     });

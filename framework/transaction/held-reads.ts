@@ -9,16 +9,40 @@ import type { OpenTransaction } from './open-transaction';
 import type { Scope } from './scope';
 import type { Session } from './session';
 
-// What a validation or a callback reads stays true until the commit. Serializable sees to that by itself; under the
-// weaker levels its reads lock: rows that are asked for by key and are there, and else the whole table against
-// writes, since rows that are not there cannot be locked. See docs/decisions/0008-reads-that-hold.md.
+// What a validation or a callback reads stays true until the commit. Serializable sees to that by itself, unless weaker
+// ones whose rules read commit meanwhile (see weaker-commits.ts). Under the weaker levels its reads lock: rows that are
+// asked for by key and are there, and else the whole table against writes, since rows that are not there cannot be
+// locked. See docs/decisions/0008-reads-that-hold.md.
 
 /** Runs a validation or a callback, its reads held; or, with no decision, what goes on inside of one. */
 export function runDeciding<T>(decision: Decision | undefined, body: () => T): T {
   const session = currentSessionIfAny();
   const scope = session?.scope;
-  if (!scope || !needsLocks(scope.transaction) || session?.decision === UNSAFE) return body();
-  return runInScope(scope, body, decision);
+  if (!scope || scope.transaction.options.readOnly === true || session?.decision === UNSAFE) return body();
+  return needsLocks(scope.transaction) ? runInScope(scope, body, decision) : noticeReads(scope.transaction, body);
+}
+
+function needsLocks({ isolation, options, precautions }: OpenTransaction): boolean {
+  return (isolation !== 'serializable' || precautions.holdsReads) && options.readOnly !== true;
+}
+
+/** Whether it has sent anything is near enough: what it has written says no more than that there was a rule. */
+function noticeReads<T>(transaction: OpenTransaction, body: () => T): T {
+  const before = transaction.statements;
+  const notice = () => {
+    if (transaction.statements > before) transaction.ruleReads.areReliedOn = true;
+  };
+  const result = body();
+  if (result instanceof Promise) result.then(notice, notice);
+  else notice();
+  return result;
+}
+
+/** Whether a read whose tables cannot be told, and so not locked, may stand: by the snapshot alone. */
+export function reliesOnSnapshot({ transaction }: Scope): boolean {
+  if (transaction.isolation !== 'serializable') return false;
+  transaction.ruleReads.areReliedOn = true;
+  return true;
 }
 
 /** Reads that hold nothing, whatever is around them. A decision, so that what is inside of them takes over from it. */
@@ -39,15 +63,14 @@ export function decisionToHold(session: Session): Decision | undefined {
   return decision === UNSAFE ? undefined : decision;
 }
 
-function needsLocks({ isolation, options }: OpenTransaction): boolean {
-  return isolation !== 'serializable' && options.readOnly !== true;
-}
-
 const HELD_TABLES = new Topic<true>();
 
 /** Whether nobody else can write to any of the tables until the transaction ends. */
 export function areHeld({ transaction, notes }: Scope, tables: readonly string[]): boolean {
-  return tables.every((table) => transaction.precautions.hasTable(table) || notes.find(HELD_TABLES, table) === true);
+  const isHeld = (table: string) => transaction.precautions.hasTable(table) || notes.find(HELD_TABLES, table) === true;
+  if (!tables.every(isHeld)) return false;
+  noteHeld(transaction);
+  return true;
 }
 
 /**
@@ -67,6 +90,7 @@ export async function readHolding(
   if (transaction.isolation !== 'read committed' && transaction.hasSnapshot)
     transaction.runAgainWith({ tables: missing });
   const nowait = transaction.holdsLocks;
+  noteHeld(transaction);
   try {
     const results = await session.executeTogether([lockTables(missing, { nowait }), ...read], scope);
     for (const table of missing) scope.notes.add(HELD_TABLES, table, true);
@@ -78,6 +102,11 @@ export async function readHolding(
   }
 }
 
+/** A serializable one that holds what it reads has no need of anything else. */
+function noteHeld(transaction: OpenTransaction): void {
+  if (transaction.isolation !== 'serializable') transaction.ruleReads.areReliedOn = true;
+}
+
 const SHARED_ROWS = new Topic<true>();
 /** Tables whose rows were written by transactions that had read them shared. */
 const writtenAfterReading = new WeakMap<object, Set<string>>();
@@ -87,6 +116,7 @@ const writtenAfterReading = new WeakMap<object, Set<string>>();
  * then both write it would wait in a circle.
  */
 export function rowStrength({ transaction, notes }: Scope, decision: Decision, table: string) {
+  noteHeld(transaction);
   const isWritten = writtenAfterReading.get(transaction.owner)?.has(table) ?? false;
   if (decision.mayWrite || decision.table === table || isWritten) return 'for no key update';
   notes.add(SHARED_ROWS, table, true);

@@ -3,6 +3,7 @@ import type { Pool } from '../database/pool';
 import { connectionLost, isConnectionLoss, isPostgresError } from '../database/sqlstate';
 import { GuardsMissingError } from './errors';
 import { GUARDS, GUARDS_TABLE } from './guards';
+import { WEAKER_COMMITS } from './weaker-commits';
 
 /** Two numbers that mean the making of this table. ASCII "bell" and "guar". */
 const KEY = [0x62656c6c, 0x67756172] as const;
@@ -14,6 +15,11 @@ export const MAKE_GUARDS = `select pg_advisory_xact_lock(${KEY.join(', ')});
 do $$ begin if not exists (select from pg_class where oid = to_regclass('${GUARDS_TABLE}')) then
   create table ${GUARDS_TABLE} (bucket int primary key, turn bigint not null default 0) with (fillfactor = 20);
   comment on table ${GUARDS_TABLE} is 'One row for each guard of @Invariant and @LockedBy; kept by bellwether.';
+end if;
+if not exists (select from pg_class where oid = to_regclass('${WEAKER_COMMITS}')) then
+  create sequence ${WEAKER_COMMITS};
+  comment on sequence ${WEAKER_COMMITS} is 'Counts transactions below serializable whose rules have read; kept by bellwether.';
+  grant usage on sequence ${WEAKER_COMMITS} to public;
 end if; end $$;
 insert into ${GUARDS_TABLE} (bucket) select generate_series(0, ${GUARDS - 1}) on conflict do nothing`;
 

@@ -20,6 +20,8 @@ import { Precautions } from './precautions';
 import type { TransactionId } from './transaction-number';
 import { TransactionNumber } from './transaction-number';
 import { hasLockTimedOut, TriedTable } from './tried-table';
+import type { WeakerCommits } from './weaker-commits';
+import { moreWeakerCommits, RuleReads } from './weaker-commits';
 
 export interface AttemptFacts {
   readonly owner: object;
@@ -33,6 +35,7 @@ export interface AttemptFacts {
   /** What earlier attempts have failed for. */
   readonly queues: readonly string[];
   readonly lines: Lines;
+  readonly weakerCommits: WeakerCommits;
   /** How long it may wait for a session, in milliseconds. */
   readonly acquireTimeoutMs: number;
   readonly transactionIds: TransactionIds | undefined;
@@ -79,6 +82,7 @@ export class OpenTransaction {
   /** Says that a signal has called it off: nothing more may be sent in it. */
   abortedBy: AbortedError | undefined;
   savepoints = 0;
+  statements = 0;
   /** The first ones, in the order in which they were sent: what a failure may be about. */
   readonly #sent: Statement[] = [];
   /** The first statement that PostgreSQL refused. */
@@ -86,6 +90,8 @@ export class OpenTransaction {
   readonly #session: BorrowedSession;
   readonly #facts: AttemptFacts;
   readonly #number: TransactionNumber;
+  /** What its rules have read, among transactions of other levels. */
+  readonly ruleReads: RuleReads;
   #taken: Precautions | undefined;
   /** What it has to itself. */
   #tried: TriedTable | undefined;
@@ -111,6 +117,7 @@ export class OpenTransaction {
     this.isolation = facts.isolation;
     this.options = facts.options;
     this.precautions = facts.precautions;
+    this.ruleReads = new RuleReads(facts.isolation, facts.weakerCommits);
     this.#number = new TransactionNumber(session, facts.transactionIds);
   }
 
@@ -180,13 +187,19 @@ export class OpenTransaction {
 
   /** Has the whole transaction run again from the start, with this taken first. @throws PrecautionNeededError */
   runAgainWith(precaution: Precaution): never {
+    this.#needNext(precaution);
+    throw this.mustRetry as Error;
+  }
+
+  #needNext(precaution: Precaution): void {
     if (this.#taken) this.precautions.addAll(this.#taken);
     this.precautions.add(precaution);
-    throw (this.mustRetry ??= new PrecautionNeededError()) as Error;
+    this.mustRetry ??= new PrecautionNeededError();
   }
 
   /** What comes of it is to be told: to `heard`, or to `refused`. Rejects with the driver's error. */
   send(statement: Statement): Promise<StatementResult> {
+    this.statements += 1;
     const answer = this.#run(statement);
     if (this.#sent.length < MOST_REMEMBERED) this.#sent.push(statement);
     this.#note(statement);
@@ -222,7 +235,10 @@ export class OpenTransaction {
     let cancelling: Promise<void> | undefined;
     this.#onAbort = (reason) => (cancelling ??= this.#session.cancel(reason));
     try {
+      const isAtStake = this.#mayHaveWritten && this.ruleReads.areReliedOn;
+      const refusal = isAtStake ? await this.ruleReads.end((words) => this.#session.run(words)) : undefined;
       const { command } = await this.#end('commit');
+      if (refusal?.() !== undefined && command !== 'COMMIT') this.#heed(refusal());
       return command;
     } catch (error) {
       this.#giveUpTable(error);
@@ -230,6 +246,14 @@ export class OpenTransaction {
     } finally {
       if (cancelling) await cancelling;
     }
+  }
+
+  /** Learns why COMMIT was in vain. @throws what is not to be run again for */
+  #heed(refusal: unknown): void {
+    const needed = this.ruleReads.neededAfter(refusal);
+    if (!needed) throw refusal as Error;
+    if (needed.holdsReads && this.precautions.holdsReads) this.mustRetry ??= moreWeakerCommits(refusal);
+    else this.#needNext(needed);
   }
 
   async rollback(): Promise<void> {
@@ -290,6 +314,7 @@ export class OpenTransaction {
     this.#begun = true;
     this.#session.open(() => this.#queueingFor(first));
     if (this.options.statementTimeoutMs !== undefined) this.#session.allow(this.options.statementTimeoutMs);
+    if (this.options.readOnly !== true) this.ruleReads.begin((look) => this.#session.run(look));
     const begin = beginStatement(this.isolation, this.options);
     // A cancel request has to be kept from BEGIN, which takes hearing of its end.
     const goesAlone = this.#isAbortable || !this.precautions.isEmpty;

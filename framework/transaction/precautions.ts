@@ -14,6 +14,8 @@ export interface Precaution {
   readonly guards?: readonly number[];
   /** Whether the table of guards has to be made, between two attempts. */
   readonly needGuards?: boolean;
+  /** Whether rules are to hold what they read by locks, whatever the level. */
+  readonly holdsReads?: boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ export class Precautions {
   readonly #written = new Set<string>();
   readonly #guards = new Set<number>();
   #needGuards = false;
+  #holdsReads = false;
   #tried: TriedTable | 'never' | undefined;
 
   get isEmpty(): boolean {
@@ -38,6 +41,10 @@ export class Precautions {
 
   get guards(): ReadonlySet<number> {
     return this.#guards;
+  }
+
+  get holdsReads(): boolean {
+    return this.#holdsReads;
   }
 
   /** Whether the table of guards was found missing, and not yet made: asked once. */
@@ -51,8 +58,9 @@ export class Precautions {
     this.add({ tables: [...others.#tables], written: [...others.#written], guards: [...others.#guards] });
   }
 
-  add({ tables = [], written = [], guards = [], needGuards = false }: Precaution): void {
+  add({ tables = [], written = [], guards = [], needGuards = false, holdsReads = false }: Precaution): void {
     this.#needGuards ||= needGuards;
+    this.#holdsReads ||= holdsReads;
     for (const table of tables) this.#tables.add(table);
     for (const table of written) this.#written.add(table);
     for (const guard of guards) this.#guards.add(guard);

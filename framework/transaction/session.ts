@@ -29,6 +29,7 @@ import { isReplicaLost, readOnReplica, replicaFor } from './replica-reads';
 import type { Scope } from './scope';
 import { enterQueues, leaveQueues } from './server-queues';
 import { Transaction } from './transaction';
+import { WeakerCommits } from './weaker-commits';
 
 /** Each adds a precaution to those before; nobody has needed more than a few. */
 const MOST_RUNS_FOR_PRECAUTIONS = 20;
@@ -64,6 +65,7 @@ export class Session {
   replicas: Replicas | undefined;
 
   readonly #hotRows = new HotRows();
+  readonly #weakerCommits = new WeakerCommits();
   readonly #lines = new Lines();
 
   constructor(options: ResolvedPoolOptions) {
@@ -203,8 +205,8 @@ export class Session {
     const signals = options.signal ? [...currentSignals(), options.signal] : currentSignals();
     const precautions = new Precautions();
     const { acquireTimeoutMs } = this.pool.options;
-    const [hotRows, lines] = [this.#hotRows, this.#lines];
-    const whole = { owner: this, id, isolation, options, precautions, hotRows, lines, acquireTimeoutMs, signals };
+    const shared = { hotRows: this.#hotRows, lines: this.#lines, weakerCommits: this.#weakerCommits };
+    const whole = { owner: this, id, isolation, options, precautions, ...shared, acquireTimeoutMs, signals };
     let queues: readonly string[] = [];
     let failures = 0;
     const replica = await (this.replicas && this.#replicaFor(this.replicas, options));

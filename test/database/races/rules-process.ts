@@ -14,7 +14,7 @@ export async function main(url: string, isolation: string): Promise<void> {
   process.on('message', (order: { rule: string; callers: number[] } | 'end') => {
     if (order === 'end') return void db.close().then(() => process.disconnect());
     const attack = ATTACKS.find(({ rule }) => rule === order.rule)!;
-    void race(db, attack, order.callers, 'alone', level).then((tally: Tally) => process.send!(tally));
+    void race(db, attack, order.callers, 'alone', [level]).then((tally: Tally) => process.send!(tally));
   });
   process.send!('ready');
 }

@@ -12,16 +12,16 @@ const POOLS: readonly (readonly [number, Way])[] = [
   [64, 'after a read'],
 ];
 
-/** Races every rule at one level. */
-export function raceRules(isolation: IsolationLevel): void {
+/** Races every rule, its callers by turns at each of the levels. */
+export function raceRules(...levels: readonly [IsolationLevel, ...IsolationLevel[]]): void {
   const { database, open } = setUp(SCHEMA);
 
   describe.each(POOLS)('%d connections, %s', (poolSize, way) => {
     test.each(ATTACKS.map((attack) => [attack.rule, attack] as const))('%s', async (_rule, attack) => {
-      const db = await open({ isolation, poolSize });
+      const db = await open({ isolation: levels[0], poolSize });
       await database().pool.query(attack.reset);
       const callers = Array.from({ length: CALLERS }, (_, caller) => caller);
-      const tally = await race(db, attack, callers, way, isolation);
+      const tally = await race(db, attack, callers, way, levels);
       const legal = attack.legal(CALLERS);
       expect(tally).toEqual({ accepted: legal, refused: { [attack.message]: CALLERS - legal }, other: [] });
       expect((await database().pool.query(attack.violations)).rows).toEqual([]);

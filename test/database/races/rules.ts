@@ -182,20 +182,26 @@ class Visit extends Model {
 /** How a caller comes to the save: by itself, or in a transaction that has read or written already. */
 export type Way = 'alone' | 'after a read' | 'after a write';
 
-/** All callers at once. */
+const BEFORE: Readonly<Record<Way, () => PromiseLike<unknown>>> = {
+  alone: () => Promise.resolve(),
+  'after a read': () => Room.count(),
+  'after a write': () => Visit.create({}),
+};
+
+/** All callers at once, by turns at each of the levels. */
 export async function race(
   db: Database,
   { attempt }: Attack,
   callers: readonly number[],
   way: Way,
-  isolation: IsolationLevel,
+  levels: readonly IsolationLevel[],
 ): Promise<Tally> {
   const tally: Tally = { accepted: 0, refused: {}, other: [] };
   const once = (caller: number) =>
-    way === 'alone'
+    way === 'alone' && levels.length === 1
       ? attempt(caller)
-      : db.transaction({ isolation }, async () => {
-          await (way === 'after a read' ? Room.count() : Visit.create({}));
+      : db.transaction({ isolation: levels[caller % levels.length]! }, async () => {
+          await BEFORE[way]();
           await attempt(caller);
         });
   await Promise.all(

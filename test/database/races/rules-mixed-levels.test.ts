@@ -1,0 +1,3 @@
+import { raceRules } from './rules-suite';
+
+raceRules('serializable', 'read committed', 'repeatable read');
