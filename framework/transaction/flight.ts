@@ -10,9 +10,15 @@ import { allEnded } from './all-ended';
  *
  * @throws as {@link allEnded}: in a transaction, what is sent behind one that fails does so because of it
  */
-export function readTogether<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+export async function readTogether<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
   const start = () => allEnded(reads.map((read) => read()));
-  return reads.length < 2 ? start() : flights.run(flights.getStore() ?? new Flight(), start);
+  if (reads.length < 2 || currentFlight()) return start();
+  const flight = new Flight();
+  try {
+    return await flights.run(flight, start);
+  } finally {
+    flight.isOver = true;
+  }
 }
 
 /** Borrows a session for one statement: that of the reads that it is started together with, or else one of its own. */
@@ -21,20 +27,27 @@ export function borrowInFlight<T>(
   body: (connection: Connection) => Promise<T>,
   signals: Signals,
 ): Promise<T> {
-  const flight = flights.getStore();
+  const flight = currentFlight();
   return flight ? flight.at(pool, signals).lend(body) : pool.borrow(body, signals);
 }
 
 /** Those first that reads beside this one are sent to: what is read later on one server is no older. */
 export function inFlightFirst<S extends { readonly pool: Pool }>(servers: readonly S[]): readonly S[] {
-  const flight = flights.getStore();
+  const flight = currentFlight();
   if (!flight) return servers;
   const rank = ({ pool }: S) => (flight.has(pool) ? 0 : 1);
   return servers.toSorted((one, other) => rank(one) - rank(other));
 }
 
+/** None for what was started beside the reads and goes on after them. */
+function currentFlight(): Flight | undefined {
+  const flight = flights.getStore();
+  return flight?.isOver ? undefined : flight;
+}
+
 /** One session of each pool for all reads under way; none while there are none, so that nobody waits with one in hand. */
 class Flight {
+  isOver = false;
   readonly #shared = new Map<Pool, SharedSession>();
 
   has(pool: Pool): boolean {

@@ -7,6 +7,7 @@ import {
   planFailures,
   reasonOf,
   setUp,
+  signal,
   until,
   untilBlocked,
 } from '../transaction/support';
@@ -238,6 +239,31 @@ describe('outside of a transaction', () => {
     await noted;
     expect((await told).details).toMatchObject({ sqlState: '22012' });
     expect(another.poolState).toMatchObject({ open: 1, idle: 1 });
+  });
+
+  test('what was started meanwhile and goes on afterwards has sessions of its own', async () => {
+    const another = await open({ poolSize: 3 });
+    const goOn = signal();
+    const started: Promise<number[]>[] = [];
+    const holder = await database().pool.connect();
+    const count = async () => {
+      await goOn.promise;
+      const boxes = Box.count(); // waits for the lock
+      const books = await Book.count();
+      await holder.query('rollback');
+      return [books, await boxes];
+    };
+    await another.use(() =>
+      Shelf.include({ books: (all) => (started.push(count()), all) }, 'boxes', 'notes').toArray(),
+    );
+    await holder.query('begin; lock table boxes');
+    goOn.give();
+    try {
+      expect(await started[0]).toEqual([3, 2]);
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+    }
   });
 
   test('an abort calls off all, and gives the session back', async () => {

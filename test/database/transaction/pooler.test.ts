@@ -1,5 +1,5 @@
-import { Column, connect, Id, Model, sql, Table } from 'bellwether';
-import type { Database } from 'bellwether';
+import { BelongsTo, Column, connect, HasMany, Id, Model, sql, Table } from 'bellwether';
+import type { Database, HasMany as Many } from 'bellwether';
 import { barrier, errorOf, setUp, untilBlocked } from './support';
 import { PGBOUNCER, startPgBouncer, startStandIn } from './pooler';
 import type { Pooler, PoolerOptions } from './pooler';
@@ -8,9 +8,21 @@ import type { Pooler, PoolerOptions } from './pooler';
 class Account extends Model {
   @Id('integer') declare id: number;
   @Column('integer') declare balance: number;
+  @HasMany(() => Entry) declare entries: Many<Entry>;
+  @HasMany(() => Entry, { foreignKey: 'otherId' }) declare others: Many<Entry>;
 }
 
-const { database } = setUp('create table accounts (id int primary key, balance int not null)');
+@Table('entries')
+class Entry extends Model {
+  @Id('integer') declare id: number;
+  @BelongsTo(() => Account) declare account: BelongsTo<Account>;
+  @BelongsTo(() => Account) declare other: BelongsTo<Account>;
+}
+
+const { database } = setUp(`
+  create table accounts (id int primary key, balance int not null);
+  create table entries (id int primary key, account_id int not null, other_id int not null);
+  insert into entries values (1, 1, 2), (2, 1, 1), (3, 2, 1)`);
 beforeEach(() => database().pool.query('truncate accounts; insert into accounts values (1, 1000), (2, 1000)'));
 
 type Start = (url: string, options?: PoolerOptions) => Promise<Pooler>;
@@ -79,6 +91,15 @@ describe.each(KINDS)('behind %s', (_name, start) => {
     test('the same query over and over, on whatever session: no prepared statement is missed', async () => {
       await db.use(() => Promise.all(Array.from({ length: 60 }, () => db.transaction(() => Account.find(2)))));
       expect(await db.use(() => Account.count())).toBe(2);
+    });
+
+    test('what is included comes in one flight, each statement a transaction of its own', async () => {
+      const read = async () => {
+        const [one, two] = await Account.order('id').include('entries', 'others');
+        return [one!.entries, one!.others, two!.entries, two!.others].map(({ length }) => length);
+      };
+      const all = await db.use(() => Promise.all(Array.from({ length: 40 }, read)));
+      expect(all).toEqual(Array.from({ length: 40 }, () => [2, 2, 1, 1]));
     });
 
     test('an abort reaches the server through it', async () => {
