@@ -1,6 +1,6 @@
 import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
-import { connectionLost, isConnectionLoss, isPostgresError } from '../database/sqlstate';
+import { connectionLost, isConnectionLoss, isPostgresError, translateDatabaseError } from '../database/sqlstate';
 import { GuardsMissingError } from './errors';
 import { GUARDS, GUARDS_TABLE } from './guards';
 import { WEAKER_COMMITS } from './weaker-commits';
@@ -26,17 +26,26 @@ insert into ${GUARDS_TABLE} (bucket) select generate_series(0, ${GUARDS - 1}) on
 /** How often a session may be lost on the way. */
 const MOST_LOSSES = 3;
 
+/** Of each database, while it is under way. */
+const making = new WeakMap<Pool, Promise<void>>();
+
 /**
- * Makes the table of guards, all rows in it; any number of processes may do so at once.
+ * Makes the table of guards, all rows in it; any number of processes may do so at once, and of a process's callers one does.
  *
  * @throws GuardsMissingError, ConnectionLostError
  */
-export async function makeGuards(pool: Pool): Promise<void> {
+export function makeGuards(pool: Pool): Promise<void> {
+  let made = making.get(pool);
+  if (!made) making.set(pool, (made = makeThem(pool).finally(() => making.delete(pool))));
+  return made;
+}
+
+async function makeThem(pool: Pool): Promise<void> {
   for (let losses = 0; ; losses++) {
     try {
       return await pool.borrow(make);
     } catch (error) {
-      if (!isConnectionLoss(error)) throw isPostgresError(error) ? new GuardsMissingError(GUARDS_TABLE, error) : error;
+      if (!isConnectionLoss(error)) throw reasonOf(error);
       if (losses === MOST_LOSSES) throw connectionLost(error, 'not committed');
     }
   }
@@ -49,4 +58,10 @@ async function make(connection: Connection): Promise<void> {
     await connection.run({ text: 'rollback', writes: false }).catch((failure: Error) => connection.discard(failure));
     throw error;
   }
+}
+
+/** That it was called off, or took too long, says nothing of whether it could be made. */
+function reasonOf(error: unknown): unknown {
+  if (!isPostgresError(error)) return error;
+  return error.code === '57014' ? translateDatabaseError(error) : new GuardsMissingError(GUARDS_TABLE, error);
 }

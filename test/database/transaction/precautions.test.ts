@@ -5,7 +5,7 @@ import { CommitTask } from '../../../framework/transaction/before-commit';
 import { currentSession } from '../../../framework/transaction/current';
 import { heldGuards, holdGuards } from '../../../framework/transaction/hold-guards';
 import { MAKE_GUARDS, makeGuards } from '../../../framework/transaction/make-guards';
-import { barrier, errorOf, setUp, signal, until, untilBlocked } from './support';
+import { barrier, countingTrips, errorOf, setUp, signal, until, untilBlocked } from './support';
 
 @Table('accounts')
 class Account extends Model {
@@ -228,6 +228,14 @@ describe('guards', () => {
       'select count(*)::int as n, sum(turn)::int as turns from bellwether_guards',
     );
     expect(rows).toEqual([{ n: 4096, turns: 4 }]);
+  });
+
+  test('of those of a process that find it missing at once, one makes it', async () => {
+    await countingTrips(database(), async (tripsOf) => {
+      const { pool } = currentSession();
+      expect(await tripsOf(() => Promise.all([1, 2, 3, 4].map(() => makeGuards(pool))))).toBe(1);
+      expect(await tripsOf(() => makeGuards(pool))).toBe(1);
+    });
   });
 
   test('a guard whose row is gone is made again', async () => {
