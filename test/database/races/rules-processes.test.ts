@@ -20,11 +20,19 @@ function message<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-describe.each(['read committed', 'repeatable read', 'serializable'])('two processes at %s', (isolation) => {
+const LEVELS = [
+  ['read committed', 'read committed'],
+  ['repeatable read', 'repeatable read'],
+  ['serializable', 'serializable'],
+  ['serializable', 'read committed'],
+  ['repeatable read', 'serializable'],
+] as const;
+
+describe.each(LEVELS)('two processes, at %s and at %s', (...levels) => {
   let children: readonly ChildProcess[] = [];
   beforeAll(async () => {
-    const start = () => startProcess(join(__dirname, 'rules-process.ts'), [database().url, isolation]);
-    children = [start(), start()];
+    const file = join(__dirname, 'rules-process.ts');
+    children = levels.map((isolation) => startProcess(file, [database().url, isolation]));
     await Promise.all(children.map(message));
   });
   afterAll(() => {
