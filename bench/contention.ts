@@ -24,6 +24,8 @@ const names = (Object.keys(WAYS) as WayName[]).filter(
 /** What a batch did: `done` withdrawals, `failed` callers that heard an error, `attempts` in all. */
 interface Batch {
   readonly ms: number;
+  /** Of the client's processor, for all of them. What else runs on the machine makes little difference to it. */
+  readonly processorMs: number;
   readonly done: number;
   readonly failed: number;
   readonly attempts: number;
@@ -72,8 +74,10 @@ async function measure(title: string, url: string, callers: number, withdrawn: {
     const all = batches.get(name)!;
     const ratio = medianOf(all.map((batch, round) => perSecond(batch) / perSecond(reference[round]!)));
     const sum = (of: keyof Batch) => all.reduce((total, batch) => total + batch[of], 0);
+    const processorUs = Math.min(...all.map((batch) => (batch.processorMs / batch.done) * 1_000));
     process.stdout.write(
       `  ${name.padEnd(44)} ${medianOf(all.map(perSecond)).toFixed(0).padStart(6)}/s  ratio ${ratio.toFixed(2)}` +
+        `  processor ${processorUs.toFixed(0).padStart(4)} µs at best` +
         `  attempts/commit ${(sum('attempts') / sum('done')).toFixed(2)}  failed ${sum('failed')}\n`,
     );
   }
@@ -96,6 +100,7 @@ function ask(child: ChildProcess, order: Order): Promise<unknown> {
 
 async function runBatch(way: Way, callers: number, ms: number): Promise<Batch> {
   const begunAt = performance.now();
+  const usedBefore = process.cpuUsage();
   const before = way.attempts;
   const count = { done: 0, failed: 0 };
   const caller = async () => {
@@ -107,7 +112,9 @@ async function runBatch(way: Way, callers: number, ms: number): Promise<Batch> {
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
-  return { ...count, ms: performance.now() - begunAt, attempts: way.attempts - before };
+  const { user, system } = process.cpuUsage(usedBefore);
+  const processorMs = (user + system) / 1_000;
+  return { ...count, ms: performance.now() - begunAt, processorMs, attempts: way.attempts - before };
 }
 
 function serve(): void {

@@ -136,7 +136,8 @@ export class BorrowedSession {
    * the session goes to whoever waits for one at the pool, if anybody does, and the next waits for another behind them.
    */
   leaveLine(lastAnswer: Promise<unknown>, handsOn: boolean): Promise<void> | undefined {
-    const [line, connection] = [this.#line, this.#connection];
+    const line = this.#line;
+    const connection = this.#connection;
     if (!line || !connection || (line.isAwaited && !handsOn)) return undefined;
     this.#line = undefined;
     const isDue = line.isNextAtStretchEnd && this.#pool.isAwaited;

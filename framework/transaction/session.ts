@@ -21,6 +21,7 @@ import { HotRows } from './hot-rows';
 import { Lines } from './lines';
 import { makeGuards } from './make-guards';
 import { noteLoneWork } from './lone-work';
+import type { AttemptFacts } from './open-transaction';
 import { assertFits } from './nesting';
 import { checkTransactionOptions, DEFAULT_ATTEMPTS, DEFAULT_RETRY_BUDGET_MS, QUEUE_PATIENCE_MS } from './options';
 import type { TransactionOptions } from './options';
@@ -204,16 +205,27 @@ export class Session {
     const isolation = options.isolation ?? this.pool.options.isolation;
     const signals = options.signal ? [...currentSignals(), options.signal] : currentSignals();
     const precautions = new Precautions();
-    const { acquireTimeoutMs } = this.pool.options;
-    const shared = { hotRows: this.#hotRows, lines: this.#lines, weakerCommits: this.#weakerCommits };
-    const whole = { owner: this, id, isolation, options, precautions, ...shared, acquireTimeoutMs, signals };
     let queues: readonly string[] = [];
     let failures = 0;
     const replica = await (this.replicas && this.#replicaFor(this.replicas, options));
     for (let attempt = 1; ; attempt++) {
       const pool = attempt === 1 ? (replica?.pool ?? this.pool) : this.pool;
       assertNotAborted(signals);
-      const facts = { ...whole, attempt, queues, transactionIds: this.pool.transactionIds };
+      const facts: AttemptFacts = {
+        owner: this,
+        id,
+        attempt,
+        isolation,
+        options,
+        precautions,
+        hotRows: this.#hotRows,
+        queues,
+        lines: this.#lines,
+        weakerCommits: this.#weakerCommits,
+        acquireTimeoutMs: this.pool.options.acquireTimeoutMs,
+        transactionIds: this.pool.transactionIds,
+        signals,
+      };
       const outcome = await runAttempt(pool, this.bus, facts, body);
       if (outcome.kind === 'committed') {
         if (outcome.effects.length === 0) return outcome.value;
