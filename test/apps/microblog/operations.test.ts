@@ -178,12 +178,23 @@ test('what each operation costs, in round trips', async () => {
       await count('unblock', () => blog.unblock(pair));
       await count('post', () => blog.post({ authorId: ann.id, content: 'hello' }));
       await count('reply', () => blog.reply({ authorId: ann.id, content: 'hello', inReplyToId: postId }));
+      await blog.deleteUser({ userId: (await somebody()).id }); // which foreign keys there are is known by now
+      await count('delete user', () => blog.deleteUser({ userId: ann.id }));
     });
   } finally {
     await db.close();
     await counter.close();
   }
-  expect(trips).toEqual({ register: 3, follow: 4, unfollow: 2, block: 4, unblock: 2, post: 2, reply: 4 });
+  expect(trips).toEqual({
+    register: 3,
+    follow: 4,
+    unfollow: 2,
+    block: 4,
+    unblock: 2,
+    post: 2,
+    reply: 4,
+    'delete user': 4,
+  });
 });
 
 /** With no constraint to keep them out, each rule is broken once or more. */
