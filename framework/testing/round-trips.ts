@@ -70,7 +70,7 @@ class Tap {
     const held: Buffer[] = [];
     const deliver = () => {
       flights.delivered();
-      for (const bytes of held.splice(0)) client.write(bytes);
+      if (held.length > 0) client.write(Buffer.concat(held.splice(0))); // as one, so that it is read as one
     };
     upstream.on('data', (bytes: Buffer) => {
       held.push(bytes);
