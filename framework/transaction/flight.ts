@@ -1,8 +1,15 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Signals } from '../database/abort';
 import type { Connection } from '../database/connection';
 import type { Pool } from '../database/pool';
 import { allEnded } from './all-ended';
+import { runWith, surroundings } from './surroundings';
+
+declare module './surroundings' {
+  interface Surroundings {
+    /** The reads that the running code is one of. */
+    readonly flight?: Flight;
+  }
+}
 
 /**
  * Starts reads that need nothing of one another, so that what they send at once leaves in one flight: in the
@@ -15,7 +22,7 @@ export async function readTogether<T>(reads: readonly (() => Promise<T>)[]): Pro
   if (reads.length < 2 || currentFlight()) return start();
   const flight = new Flight();
   try {
-    return await flights.run(flight, start);
+    return await runWith({ flight }, start);
   } finally {
     flight.isOver = true;
   }
@@ -41,7 +48,7 @@ export function inFlightFirst<S extends { readonly pool: Pool }>(servers: readon
 
 /** None for what was started beside the reads and goes on after them. */
 function currentFlight(): Flight | undefined {
-  const flight = flights.getStore();
+  const { flight } = surroundings();
   return flight?.isOver ? undefined : flight;
 }
 
@@ -89,5 +96,3 @@ class SharedSession {
     }
   }
 }
-
-const flights = new AsyncLocalStorage<Flight>();
