@@ -92,7 +92,11 @@ function meant(parent: PolymorphicParent, given: ReadonlyMap<string, unknown>): 
 /** After an update that changed no row: whether that is for want of a parent. @throws ValidationError if it is */
 export async function assertThere(schema: ModelSchema, references: readonly ParentReference[]): Promise<void> {
   const isThere = await readTogether(
-    references.map(({ association, given }) => () => targetsOf(association, [given]).exists()),
+    references.map(
+      ({ association, given }) =>
+        () =>
+          targetsOf(association, [given]).exists(),
+    ),
   );
   const absent = references.filter((_, index) => !isThere[index]);
   const problems = absent.map(({ association }): Problem => ({ attribute: association.property, ...MUST_EXIST }));
