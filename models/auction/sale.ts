@@ -48,6 +48,7 @@ export class Sale extends Model {
   @AfterCreate()
   async ringTheBell(): Promise<void> {
     const saleId = String(this.id);
-    await Promise.all([Ring.create({ sale: this }), enqueue(ringBell, { saleId }, { key: `sale:${saleId}` })]);
+    // The ring's savepoint comes second: the job would have to wait for its end.
+    await Promise.all([enqueue(ringBell, { saleId }, { key: `sale:${saleId}` }), Ring.create({ sale: this })]);
   }
 }
