@@ -6,8 +6,6 @@ import { ATTACKS, race, SCHEMA } from './rules';
 const CALLERS = 64;
 const POOLS: readonly (readonly [number, Way])[] = [
   [4, 'alone'],
-  [16, 'alone'],
-  [16, 'after a read'],
   [16, 'after a write'],
   [64, 'after a read'],
 ];
