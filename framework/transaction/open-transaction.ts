@@ -153,12 +153,12 @@ export class OpenTransaction {
 
   /** Whether what it reads is of a moment that has passed already, where its level keeps to one moment. */
   get hasSnapshot(): boolean {
-    return this.#hasSnapshot;
+    return this.#hasSnapshot || this.precautions.guards.size > 0; // those take it, before the first statement
   }
 
   /** Whether others may have to wait for it by now, so that waiting for them could close a circle. */
   get holdsLocks(): boolean {
-    return this.#holdsLocks;
+    return this.#holdsLocks || !this.precautions.isEmpty;
   }
 
   /** From now on the signals may call it off. @returns takes that back */

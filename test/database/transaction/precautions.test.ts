@@ -318,6 +318,35 @@ describe('guards', () => {
     },
   );
 
+  test.each<IsolationLevel>(['read committed', 'repeatable read', 'serializable'])(
+    'that come with BEGIN are in hand before the first statement: at %s it waits for none below them',
+    async (isolation) => {
+      await makeGuards(currentSession().pool);
+      const other = await database().pool.connect();
+      const deadlocks: unknown[] = [];
+      const off = db().on('transaction:retry', ({ error }) => error instanceof DeadlockError && deadlocks.push(error));
+      const take = (guard: number) =>
+        other.query(`update bellwether_guards set turn = turn + 1 where bucket = ${guard}`);
+      try {
+        await other.query('begin');
+        await take(100);
+        const whole = db().transaction({ isolation }, async (tx) => {
+          if (tx.attempt === 1) scope().transaction.runAgainWith({ guards: [200] });
+          await hold(100);
+          await Account.first();
+        });
+        await untilBlocked(database());
+        await take(200); // nobody has it who waits for the other
+        await other.query('commit');
+        await whole;
+        expect(deadlocks).toEqual([]);
+      } finally {
+        off();
+        other.release();
+      }
+    },
+  );
+
   test('wanted by a line for a row that its holder wants too, it is waited for once, and not by one after the other', async () => {
     await makeGuards(currentSession().pool);
     const pool = await open({ poolSize: 17, isolation: 'read committed' });
